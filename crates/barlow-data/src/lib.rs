@@ -1,0 +1,13 @@
+//! Image files in, two seeded views out, as plain arrays: sources, decoding, views and the loader.
+//!
+//! A reader who follows one image opens [`source`] (which images there are), [`decode`] (bytes to
+//! pixels), [`views`] (one image to two random distortions of it) and [`loader`] (batches, filled
+//! ahead of the training step by worker threads). Nothing here knows of tensors, models or Burn.
+
+pub mod decode;
+pub mod image;
+pub mod loader;
+pub mod source;
+pub mod views;
+
+pub use image::Image;
