@@ -1,0 +1,17 @@
+//! The layer seam: the only operations an encoder is made of.
+//!
+//! Convolution (with the per-channel sums its norm needs), statistics (where the collective sums),
+//! normalise (with residual and ReLU), pooling and linear. Each body here is made of ordinary Burn
+//! operations and so runs, and differentiates, on every device. How a tensor lies in memory is
+//! private to these operations.
+
+mod convolution;
+mod linear;
+mod norm;
+mod pool;
+
+pub use convolution::{Convolution, ConvolutionConfig};
+pub use linear::Linear;
+pub use norm::{BatchNorm, ChannelStatistics, ChannelSums, Finish};
+pub(crate) use norm::MOMENTUM;
+pub use pool::{global_average_pool, max_pool_3x3};

@@ -1,0 +1,177 @@
+//! Batch normalisation in three steps: channel sums, statistics (shared by ranks), normalise.
+//!
+//! The sums belong to the convolution or linear layer before the norm, which can take them while
+//! its output is still at hand; the statistics are where ranks meet; and normalising takes the
+//! residual and the ReLU along. Ioffe and Szegedy (2015); constants as PyTorch's `BatchNorm2d`.
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+use burn::tensor::activation::relu;
+
+use crate::collective::{Collective, CollectiveError};
+use crate::init::Initializer;
+use crate::pass::{BatchStatistics, Pass};
+
+/// Added to the variance before its root is taken (PyTorch's default).
+pub(crate) const EPSILON: f64 = 1e-5;
+
+/// How far one batch moves the running statistics (PyTorch's default).
+pub(crate) const MOMENTUM: f64 = 0.1;
+
+/// Σ and Σ² of each channel over this rank's batch and all positions.
+#[derive(Debug, Clone)]
+pub struct ChannelSums {
+    sum: Tensor<1>,
+    sum_of_squares: Tensor<1>,
+    count: usize,
+}
+
+impl ChannelSums {
+    /// The sums of `x`, `[batch, channels, height, width]`.
+    pub fn of(x: &Tensor<4>) -> Self {
+        let [batch, channels, height, width] = x.dims();
+        let sum = |x: Tensor<4>| {
+            x.reshape([batch, channels, height * width]).sum_dim(2).sum_dim(0).reshape([channels])
+        };
+        Self {
+            sum: sum(x.clone()),
+            sum_of_squares: sum(x.clone() * x.clone()),
+            count: batch * height * width,
+        }
+    }
+
+    /// The statistics of each channel over the batches of all ranks.
+    ///
+    /// # Numerics
+    /// `E[x²] - E[x]²` in the tensor's precision, not below 0.
+    ///
+    /// # Errors
+    /// If a rank is gone or late.
+    pub fn statistics(
+        self,
+        collective: &dyn Collective,
+    ) -> Result<ChannelStatistics, CollectiveError> {
+        let count = self.count * collective.world();
+        let channels = self.sum.dims()[0];
+        let sums = collective.sum(Tensor::cat(vec![self.sum, self.sum_of_squares], 0))?;
+        let mean = sums.clone().slice(0..channels) / count as f64;
+        let square = sums.slice(channels..2 * channels) / count as f64;
+        let variance = (square - mean.clone() * mean.clone()).clamp_min(0.0);
+        Ok(ChannelStatistics { mean, variance, count })
+    }
+}
+
+/// Mean and biased variance of each channel over the global batch.
+#[derive(Debug, Clone)]
+pub struct ChannelStatistics {
+    mean: Tensor<1>,
+    variance: Tensor<1>,
+    count: usize,
+}
+
+impl ChannelStatistics {
+    /// What the running statistics are moved towards: detached, with unbiased variance.
+    fn owed(&self) -> BatchStatistics {
+        let unbiased = self.count as f64 / (self.count as f64 - 1.0).max(1.0);
+        BatchStatistics {
+            mean: self.mean.clone().inner(),
+            variance: self.variance.clone().inner() * unbiased,
+        }
+    }
+}
+
+/// What follows the normalisation in the same step.
+#[derive(Debug, Clone, Default)]
+pub struct Finish {
+    /// Added to the normalised tensor, of its shape.
+    pub residual: Option<Tensor<4>>,
+    /// Whether negative values become 0 at the end.
+    pub relu: bool,
+}
+
+impl Finish {
+    /// ReLU, no residual.
+    pub fn relu() -> Self {
+        Self { residual: None, relu: true }
+    }
+
+    fn apply(self, x: Tensor<4>) -> Tensor<4> {
+        let x = match self.residual {
+            Some(residual) => x + residual,
+            None => x,
+        };
+        if self.relu { relu(x) } else { x }
+    }
+}
+
+/// Batch normalisation with scale and shift.
+#[derive(Module, Debug)]
+pub struct BatchNorm {
+    /// γ, `[channels]`.
+    pub weight: Param<Tensor<1>>,
+    /// β, `[channels]`.
+    pub bias: Param<Tensor<1>>,
+    /// Moving mean, `[channels]`.
+    pub running_mean: Param<Tensor<1>>,
+    /// Moving unbiased variance, `[channels]`.
+    pub running_var: Param<Tensor<1>>,
+}
+
+impl BatchNorm {
+    /// A norm with γ = `weight`, β = 0 and running statistics of 0 and 1.
+    pub fn new(channels: usize, weight: f64, initializer: &Initializer) -> Self {
+        Self {
+            weight: initializer.constant(channels, weight),
+            bias: initializer.constant(channels, 0.0),
+            running_mean: initializer.buffer(channels, 0.0),
+            running_var: initializer.buffer(channels, 1.0),
+        }
+    }
+
+    /// Normalises each channel: in training by the statistics of the global batch, which the pass
+    /// then owes the running ones; in evaluation by the running statistics.
+    ///
+    /// # Shapes
+    /// - `x` and output: `[batch, channels, height, width]`
+    /// - `sums`: of `x`; taken here where the layer before did not (`None`), unused in evaluation
+    ///
+    /// # Errors
+    /// If a rank is gone or late.
+    pub fn forward(
+        &self,
+        x: Tensor<4>,
+        sums: Option<ChannelSums>,
+        pass: &Pass,
+        finish: Finish,
+    ) -> Result<Tensor<4>, CollectiveError> {
+        let channels = x.dims()[1];
+        let (mean, variance) = match pass.collective() {
+            Some(collective) => {
+                let sums = sums.unwrap_or_else(|| ChannelSums::of(&x));
+                let statistics = sums.statistics(collective)?;
+                pass.owe(self.running_mean.id, statistics.owed());
+                (statistics.mean, statistics.variance)
+            }
+            None => (self.running_mean.val(), self.running_var.val()),
+        };
+        let scale = self.weight.val() / (variance + EPSILON).sqrt();
+        let shift = self.bias.val() - mean * scale.clone();
+        let column = |vector: Tensor<1>| vector.reshape([1, channels, 1, 1]);
+        Ok(finish.apply(x * column(scale) + column(shift)))
+    }
+
+    /// [`BatchNorm::forward`] for rows of features, `[batch, channels]`.
+    ///
+    /// # Errors
+    /// If a rank is gone or late.
+    pub fn forward_rows(
+        &self,
+        x: Tensor<2>,
+        pass: &Pass,
+        finish: Finish,
+    ) -> Result<Tensor<2>, CollectiveError> {
+        let [batch, channels] = x.dims();
+        let x = self.forward(x.reshape([batch, channels, 1, 1]), None, pass, finish)?;
+        Ok(x.reshape([batch, channels]))
+    }
+}
