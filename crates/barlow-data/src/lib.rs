@@ -11,3 +11,11 @@ pub mod source;
 pub mod views;
 
 pub use image::Image;
+
+/// What a panic said, where it said it with text.
+fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+        .to_owned()
+}

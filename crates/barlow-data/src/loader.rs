@@ -1,0 +1,1 @@
+//! Batches of views, filled ahead of the training step by worker threads.
