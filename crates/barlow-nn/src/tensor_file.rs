@@ -371,7 +371,14 @@ pub fn read_from(
         let (start, end) = info.data_offsets;
         let mut bytes = vec![0; end - start];
         reader.read_exact(&mut bytes)?;
-        tensors.insert(name, Array { dtype: info.dtype, shape: info.shape.clone(), bytes });
+        tensors.insert(
+            name,
+            Array {
+                dtype: info.dtype,
+                shape: info.shape.clone(),
+                bytes,
+            },
+        );
     }
     let mut beyond = Vec::new();
     reader.take(1).read_to_end(&mut beyond)?;
