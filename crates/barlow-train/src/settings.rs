@@ -6,6 +6,7 @@
 
 use barlow_data::views::ViewConfig;
 use barlow_nn::{EncoderConfig, EncoderName, ProjectorConfig, Stem};
+use barlow_objectives::ObjectiveConfig;
 use serde::{Deserialize, Serialize};
 
 /// Everything that decides a run.
@@ -21,7 +22,7 @@ pub struct Settings {
     /// The network that is thrown away.
     pub projector: ProjectorConfig,
     /// The loss.
-    pub objective: ObjectiveSettings,
+    pub objective: ObjectiveConfig,
     /// How gradients become updates.
     pub optimizer: OptimizerSettings,
     /// How long, and at what rate when.
@@ -124,23 +125,6 @@ impl EncoderSettings {
     pub fn config(&self, channels: usize) -> EncoderConfig {
         let Self { name, width, stem, zero_init_residual } = *self;
         EncoderConfig { name, width, stem, channels, zero_init_residual }
-    }
-}
-
-/// `[objective]`: the loss.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ObjectiveSettings {
-    /// Which one.
-    pub name: String,
-    /// Weight of the redundancy-reduction term.
-    pub lambda: f64,
-}
-
-impl Default for ObjectiveSettings {
-    /// Official main.py; the paper rounds to 5e-3.
-    fn default() -> Self {
-        Self { name: "barlow-twins".to_owned(), lambda: 0.0051 }
     }
 }
 

@@ -1,0 +1,215 @@
+//! The objective seam: what an objective asks for, gets, and gives back.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use barlow_nn::ProjectorConfig;
+use barlow_nn::collective::{Collective, CollectiveError};
+use burn::tensor::Tensor;
+
+/// The output of a network that an objective reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Layer {
+    /// The encoder's.
+    Representation,
+    /// The projector's.
+    #[default]
+    Embedding,
+}
+
+/// What the loop must prepare for an objective.
+#[derive(Debug, Clone, Default)]
+pub struct Needs {
+    /// Which output it reads.
+    pub layer: Layer,
+    /// Whether it wants the outputs of an averaged copy of the network, the target.
+    pub target: bool,
+    /// A perceptron behind the online network, trained with it.
+    pub predictor: Option<ProjectorConfig>,
+}
+
+/// What the networks made of one view; rows are the images of this rank, in batch order. No tensor
+/// is part of a gradient graph.
+#[derive(Debug, Clone)]
+pub struct ViewOutputs {
+    /// Of the trained network, `[n, d]`.
+    pub online: Tensor<2>,
+    /// Of the predictor behind it, if one was asked for.
+    pub prediction: Option<Tensor<2>>,
+    /// Of the target network, if it was asked for, `[n, d]`.
+    pub target: Option<Tensor<2>>,
+}
+
+/// Where in the run a step is, and with whom it is shared.
+#[derive(Debug, Clone, Copy)]
+pub struct StepContext<'a> {
+    /// The step, from 0.
+    pub step: u64,
+    /// Steps in the run.
+    pub total_steps: u64,
+    /// The seed of the run.
+    pub seed: u64,
+    /// Position in the source of each image of this rank's batch.
+    pub ids: &'a [u64],
+    /// The ranks that share the batch.
+    pub collective: &'a dyn Collective,
+}
+
+/// The gradient of the loss for what the networks made of one view; `None` where it is zero.
+#[derive(Debug, Clone, Default)]
+pub struct ViewGradients {
+    /// For the online output.
+    pub online: Option<Tensor<2>>,
+    /// For the prediction.
+    pub prediction: Option<Tensor<2>>,
+}
+
+/// What an objective says of one step.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    /// The loss over the global batch.
+    pub loss: f64,
+    /// Its terms by name, unweighted.
+    pub terms: Vec<(&'static str, f64)>,
+    /// Further readings by name that are not part of the loss.
+    pub measures: Vec<(&'static str, f64)>,
+    /// The loss that perfectly decorrelated outputs would still have at this batch size, where the
+    /// objective has such a floor.
+    pub floor: Option<f64>,
+    /// The **true** gradient of the global loss for each view's outputs on this rank.
+    pub gradients: Vec<ViewGradients>,
+    /// Gradients for the objective's own parameters, by name, already summed over ranks.
+    pub parameter_gradients: BTreeMap<String, Tensor<2>>,
+}
+
+/// The state of health of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing is wrong.
+    Healthy,
+    /// Every image gets the same embedding.
+    Collapsed,
+    /// Updates are destroying the weights.
+    Diverging,
+    /// The batch cannot tell chance correlation from redundancy at this width.
+    BatchTooSmall,
+    /// The dimensions of the embedding repeat each other.
+    Redundant,
+}
+
+impl Verdict {
+    /// The word for reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Collapsed => "collapsed",
+            Self::Diverging => "diverging",
+            Self::BatchTooSmall => "batch too small for the width",
+            Self::Redundant => "redundant",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A verdict and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What is the matter.
+    pub verdict: Verdict,
+    /// The numbers behind it, in words, and what to do.
+    pub reason: String,
+}
+
+/// Means over the recent steps of a run, for a verdict.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    /// Images in a batch.
+    pub batch_size: usize,
+    /// Length of what the objective reads.
+    pub dim: usize,
+    /// The objective's measures.
+    pub measures: BTreeMap<&'static str, f64>,
+}
+
+impl Reading {
+    /// One of the objective's measures.
+    pub fn measure(&self, name: &str) -> Option<f64> {
+        self.measures.get(name).copied()
+    }
+}
+
+/// A loss on the outputs of several views, with everything it carries from step to step.
+///
+/// [`Objective::evaluate`] changes nothing: a step whose numbers are not finite is dropped as a
+/// whole. What has to be remembered of a step that counted is taken in [`Objective::after_step`].
+pub trait Objective: fmt::Debug + Send {
+    /// Its name on the command line.
+    fn name(&self) -> &'static str;
+
+    /// What the loop must prepare.
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
+
+    /// Loss and gradients of one step.
+    ///
+    /// # Errors
+    /// If a rank is gone or late.
+    fn evaluate(
+        &self,
+        views: &[ViewOutputs],
+        context: &StepContext,
+    ) -> Result<Evaluation, CollectiveError>;
+
+    /// Before an epoch; `features` computes the outputs of the layer it reads for the whole source
+    /// in order, `[images, d]`, when called.
+    ///
+    /// # Errors
+    /// If a rank is gone or late.
+    fn before_epoch(
+        &mut self,
+        _epoch: u64,
+        _features: &mut dyn FnMut() -> Result<Tensor<2>, CollectiveError>,
+    ) -> Result<(), CollectiveError> {
+        Ok(())
+    }
+
+    /// Before the networks see the views: may mix or replace them, each `[n, c, h, w]`.
+    fn before_views(&self, views: Vec<Tensor<4>>, _context: &StepContext) -> Vec<Tensor<4>> {
+        views
+    }
+
+    /// After a step that counted, with the outputs it was computed from.
+    fn after_step(&mut self, _views: &[ViewOutputs], _context: &StepContext) {}
+
+    /// The share of the target network that a step keeps, if it has one.
+    fn target_momentum(&self, _context: &StepContext) -> f64 {
+        1.0
+    }
+
+    /// Its own trained parameters by name.
+    fn parameters(&self) -> BTreeMap<String, Tensor<2>> {
+        BTreeMap::new()
+    }
+
+    /// Takes parameters as the optimizer left them.
+    fn set_parameters(&mut self, _parameters: BTreeMap<String, Tensor<2>>) {}
+
+    /// What else it carries from step to step, by name; parameters need not be repeated.
+    fn state(&self) -> BTreeMap<String, Tensor<2>> {
+        BTreeMap::new()
+    }
+
+    /// Takes back what [`Objective::state`] gave.
+    fn restore(&mut self, _state: BTreeMap<String, Tensor<2>>) {}
+
+    /// What the objective itself finds wrong with a run, beyond collapse and divergence.
+    fn diagnose(&self, _reading: &Reading) -> Option<Finding> {
+        None
+    }
+}
