@@ -122,7 +122,7 @@ impl Work<'_> {
             }
         });
         share(parts, scratches, stop, |sample, scratch| {
-            self.fill_sample(sample, scratch)
+            self.fill_sample(sample, scratch);
         })?;
         batch.ids.clear();
         batch.labels.clear();
