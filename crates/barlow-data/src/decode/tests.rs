@@ -86,6 +86,46 @@ fn jpeg_keeps_grey_grey_and_colour_close() {
 }
 
 #[test]
+fn jpeg_pixels_are_those_of_libjpeg_within_rounding() {
+    // Pillow 13 (libjpeg-turbo) wrote these files at quality 85 and decoded them to the PNGs.
+    for (name, jpeg, png) in [
+        (
+            "4:2:0",
+            include_bytes!("tests/baseline_420.jpg").as_slice(),
+            include_bytes!("tests/baseline_420.png").as_slice(),
+        ),
+        (
+            "progressive 4:2:2",
+            include_bytes!("tests/progressive_422.jpg"),
+            include_bytes!("tests/progressive_422.png"),
+        ),
+        (
+            "4:4:4 with restarts",
+            include_bytes!("tests/restart_444.jpg"),
+            include_bytes!("tests/restart_444.png"),
+        ),
+    ] {
+        let (found, expected) = (decode(jpeg).unwrap(), decode(png).unwrap());
+        assert_eq!(
+            (found.width, found.height, found.channels),
+            (33, 21, 3),
+            "{name}"
+        );
+        let difference = found
+            .pixels
+            .iter()
+            .zip(&expected.pixels)
+            .map(|(a, b)| a.abs_diff(*b));
+        let worst = difference.clone().max().unwrap();
+        let mean = difference.map(f64::from).sum::<f64>() / found.pixels.len() as f64;
+        assert!(
+            worst <= 4 && mean < 0.6,
+            "{name}: worst {worst}, mean {mean}"
+        );
+    }
+}
+
+#[test]
 fn cmyk_becomes_rgb() {
     let image = decode(CYAN_CMYK_JPEG).unwrap();
     assert_eq!((image.width, image.height, image.channels), (2, 1, 3));
