@@ -117,14 +117,16 @@ fn to_hsv([r, g, b]: [u8; 3]) -> [u8; 3] {
     }
     let spread = f32::from(highest - lowest);
     let saturation = spread / f32::from(highest);
-    let [rc, gc, bc] = [r, g, b].map(|v| f32::from(highest - v) / spread);
-    let sixths = if r == highest {
-        bc - gc
+    // Sixths of the circle from the strongest channel, by the distances of the other two.
+    let (start, plus, minus) = if r == highest {
+        (0.0, b, g)
     } else if g == highest {
-        (2.0 + f64::from(rc) - f64::from(bc)) as f32
+        (2.0, r, b)
     } else {
-        (4.0 + f64::from(gc) - f64::from(rc)) as f32
+        (4.0, g, r)
     };
+    let distance = |v: u8| f64::from(f32::from(highest - v) / spread);
+    let sixths = (start + distance(plus) - distance(minus)) as f32;
     let turns = f64::from(sixths) / 6.0 + 1.0;
     let hue = (if turns >= 1.0 { turns - 1.0 } else { turns }) as f32;
     [(f64::from(hue) * 255.0) as u8, (f64::from(saturation) * 255.0) as u8, highest]
@@ -138,6 +140,10 @@ struct Sector {
 }
 
 impl Sector {
+    /// Which of value, t, p, q each channel takes, by sector.
+    const CHANNELS: [[usize; 3]; 6] =
+        [[0, 1, 2], [3, 0, 2], [2, 0, 1], [2, 3, 0], [1, 2, 0], [0, 2, 3]];
+
     fn new(hue: u8) -> Self {
         let sixths = f64::from(hue) * 6.0 / 255.0;
         let number = sixths.floor();
@@ -154,13 +160,7 @@ impl Sector {
         let p = dim(strength);
         let q = dim(f64::from((strength * inside) as f32));
         let t = dim(strength * (1.0 - inside));
-        match self.number {
-            0 => [value, t, p],
-            1 => [q, value, p],
-            2 => [p, value, t],
-            3 => [p, q, value],
-            4 => [t, p, value],
-            _ => [value, p, q],
-        }
+        let levels = [value, t, p, q];
+        Self::CHANNELS[usize::from(self.number)].map(|level| levels[level])
     }
 }

@@ -25,6 +25,8 @@ const SEPARATOR: u8 = 190;
 const CELL: u8 = 236;
 /// Between a group's cells.
 const GAP_PX: usize = 4;
+/// Between the lines of the sheet.
+const LINE_GAP_PX: usize = 8;
 /// Between an original and its views: enough to tell them apart.
 const ORIGINAL_GAP_PX: usize = 10;
 /// Between groups, and around all; the separator runs in its middle.
@@ -46,11 +48,11 @@ pub fn contact_sheet(rows: &[SheetRow], cell_px: usize) -> Image {
         _ => ORIGINAL_GAP_PX + views * (cell_px + GAP_PX) - GAP_PX,
     };
     let group_width = cell_px + views_width;
-    let pitch = [group_width + MARGIN_PX, cell_px + GAP_PX];
+    let pitch = [group_width + MARGIN_PX, cell_px + LINE_GAP_PX];
     let columns = columns(rows.len(), pitch);
     let lines = rows.len().div_ceil(columns);
     let width = columns * pitch[0] + MARGIN_PX;
-    let height = lines * pitch[1] + 2 * MARGIN_PX - if lines > 0 { GAP_PX } else { 0 };
+    let height = lines * pitch[1] + 2 * MARGIN_PX - if lines > 0 { LINE_GAP_PX } else { 0 };
     let mut sheet = Image::new(width, height, 3);
     sheet.pixels.fill(BACKGROUND);
 
