@@ -1,6 +1,6 @@
 //! Named arrays in a safetensors file: the one format of weights, checkpoints and embeddings.
 //!
-//! A file is an 8-byte header length, a JSON header and the raw little-endian values. [`write`]
+//! A file is an 8-byte header length, a JSON header and the raw little-endian values. [`write()`]
 //! streams it in one order (larger elements first, as alignment wants, then by name) and with at
 //! most one metadata key, so equal content gives equal bytes. [`read`] trusts nothing: the header
 //! and the number of tensors are bounded, duplicate keys, gaps, overlaps and trailing bytes are

@@ -27,9 +27,9 @@ use manifest::Manifest;
 
 pub use manifest::FORMAT_VERSION;
 
-const STATE: &str = "state.bin";
-const MANIFEST: &str = "MANIFEST.json";
-const LATEST: &str = "latest";
+pub(crate) const STATE: &str = "state.bin";
+pub(crate) const MANIFEST: &str = "MANIFEST.json";
+pub(crate) const LATEST: &str = "latest";
 const PREFIX: &str = "step-";
 const METADATA_KEY: &str = "facts";
 
@@ -317,7 +317,8 @@ fn name_of(step: u64) -> String {
     format!("{PREFIX}{step:08}")
 }
 
-fn step_of(name: &str) -> Option<u64> {
+/// The step in the name of a generation, `None` for other names.
+pub(crate) fn step_of(name: &str) -> Option<u64> {
     let step = name.strip_prefix(PREFIX)?.parse().ok()?;
     (name_of(step) == name).then_some(step)
 }
