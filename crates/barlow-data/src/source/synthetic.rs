@@ -1,0 +1,88 @@
+//! The built-in images: ten classes of repeated shapes, drawn on demand in any colour and pose.
+//!
+//! They are there so that a first run needs no data, and so that it measures learning. The class is
+//! the shape and the arrangement of the elements and nothing else: every element has a colour of
+//! its own, lighter or darker than a ground that tells nothing either, and the pattern is turned,
+//! stretched, scaled and shifted at will. Neighbours in raw pixels, in colour histograms and in
+//! what an untrained encoder sees therefore have little to do with classes, while whatever two
+//! views of an image share is mostly its class. What that comes to in numbers is recorded in
+//! `benches/record/synthetic-baselines.md` and held by the tests.
+//!
+//! An image is a pure function of (seed, [`Synthetic::VERSION`], position). Only additions,
+//! multiplications, divisions, square roots and roundings go into it, which IEEE 754 fixes to the
+//! bit, so the pixels are the same on every machine.
+
+mod pattern;
+mod scene;
+
+use barlow_random::Key;
+
+use self::pattern::Pattern;
+use super::Source;
+use crate::Image;
+use crate::decode::ImageError;
+
+/// The built-in images: 32 x 32 pixels, red, green and blue, ten classes in turn.
+#[derive(Debug, Clone)]
+pub struct Synthetic {
+    images: usize,
+    seed: u64,
+    classes: Vec<String>,
+}
+
+impl Synthetic {
+    /// Which images these are; changes whenever a pixel of any of them does.
+    pub const VERSION: u32 = 1;
+
+    /// How many images there are where no number is given.
+    pub const DEFAULT_IMAGES: usize = 4000;
+
+    /// What these random numbers are for: "synthetic" in the key of every image's stream.
+    const PURPOSE: u64 = u64::from_be_bytes(*b"syntheti");
+
+    /// The first `images` images of the endless sequence that belongs to `seed`.
+    pub fn new(images: usize, seed: u64) -> Self {
+        let classes = Pattern::ALL.iter().map(|pattern| pattern.name().to_owned()).collect();
+        Self { images, seed, classes }
+    }
+
+    /// The class of an image: position modulo ten, so that every stretch of images is balanced.
+    fn class(id: usize) -> usize {
+        id % Pattern::ALL.len()
+    }
+}
+
+impl Source for Synthetic {
+    fn len(&self) -> usize {
+        self.images
+    }
+
+    fn load(&self, id: usize) -> Result<Image, ImageError> {
+        let key = Key {
+            seed: self.seed,
+            purpose: Self::PURPOSE,
+            epoch: u64::from(Self::VERSION),
+            position: id as u64,
+        };
+        Ok(scene::draw(Pattern::ALL[Self::class(id)], &mut key.stream()))
+    }
+
+    fn name(&self, id: usize) -> String {
+        format!("synthetic image {id}")
+    }
+
+    fn label(&self, id: usize) -> Option<usize> {
+        Some(Self::class(id))
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    fn fingerprint(&self) -> String {
+        format!("synthetic:{}:version {}, seed {}", self.images, Self::VERSION, self.seed)
+    }
+}
+
+#[cfg(test)]
+mod tests;
