@@ -220,34 +220,20 @@ fn save_in_blocks(
         move |source| CheckpointError::Storage { path, source }
     };
     storage.create_directory(directory).map_err(at(directory))?;
-    storage
-        .sync_directory(parent(directory))
-        .map_err(at(directory))?;
-    storage
-        .create_directory(&generation)
-        .map_err(at(&generation))?;
+    storage.sync_directory(parent(directory)).map_err(at(directory))?;
+    storage.create_directory(&generation).map_err(at(&generation))?;
     storage.sync_directory(directory).map_err(at(directory))?;
     let finished = is_finished(storage, &generation).map_err(at(&generation))?;
     if !finished || verify(storage, &generation, snapshot.step).is_err() {
-        if finished {
-            // What follows replaces the state under this manifest.
-            storage
-                .remove_file(&generation.join(MANIFEST))
-                .map_err(at(&generation))?;
-            storage
-                .sync_directory(&generation)
-                .map_err(at(&generation))?;
-        }
+        // A manifest of a damaged generation may stay until it is replaced: it fits the old bytes
+        // of the state or none.
         let blocks = write_atomically(storage, &generation.join(STATE), |writer| {
             let mut blocks = BlockWriter::new(writer, block_bytes);
             let facts = sorted_text(&snapshot.facts);
             tensor_file::write(&snapshot.tensors, Some((METADATA_KEY, &facts)), &mut blocks)?;
             Ok::<_, TensorFileError>(blocks.finish()?)
         })
-        .map_err(|source| CheckpointError::Write {
-            path: generation.clone(),
-            source,
-        })?;
+        .map_err(|source| CheckpointError::Write { path: generation.clone(), source })?;
         let manifest = Manifest::new(snapshot.step, blocks).to_text();
         write_atomically(storage, &generation.join(MANIFEST), |writer| {
             writer.write_all(manifest.as_bytes())
@@ -271,10 +257,7 @@ pub fn load_newest(
     storage: &dyn Storage,
     directory: &Path,
 ) -> Result<Option<Loaded>, CheckpointError> {
-    let at = |source| CheckpointError::Storage {
-        path: directory.to_owned(),
-        source,
-    };
+    let at = |source| CheckpointError::Storage { path: directory.to_owned(), source };
     let names = match storage.list(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         names => names.map_err(at)?,
@@ -285,21 +268,14 @@ pub fn load_newest(
         let path = directory.join(name_of(step));
         if !is_finished(storage, &path).map_err(at)? {
             if announced.is_some_and(|announced| step <= announced) {
-                rejected.push(Rejected {
-                    path,
-                    reason: Damage::NoManifest,
-                });
+                rejected.push(Rejected { path, reason: Damage::NoManifest });
             }
             continue;
         }
         match read(storage, &path, step) {
             Ok(snapshot) => return Ok(Some(Loaded { snapshot, rejected })),
             Err(Damage::NewerFormat { found, supported }) => {
-                return Err(CheckpointError::NewerFormat {
-                    path,
-                    found,
-                    supported,
-                });
+                return Err(CheckpointError::NewerFormat { path, found, supported });
             }
             Err(reason) => rejected.push(Rejected { path, reason }),
         }
@@ -307,10 +283,7 @@ pub fn load_newest(
     if rejected.is_empty() && announced.is_none() {
         return Ok(None);
     }
-    Err(CheckpointError::NoneUsable {
-        directory: directory.to_owned(),
-        rejected,
-    })
+    Err(CheckpointError::NoneUsable { directory: directory.to_owned(), rejected })
 }
 
 fn name_of(step: u64) -> String {
@@ -339,28 +312,18 @@ fn announced_step(storage: &dyn Storage, directory: &Path, names: &[String]) -> 
 }
 
 fn is_finished(storage: &dyn Storage, generation: &Path) -> io::Result<bool> {
-    Ok(storage
-        .list(generation)?
-        .iter()
-        .any(|name| name == MANIFEST))
+    Ok(storage.list(generation)?.iter().any(|name| name == MANIFEST))
 }
 
 /// Opens a state for reading; its bytes are checked block by block before they are handed out.
 fn open(storage: &dyn Storage, generation: &Path, step: u64) -> Result<(BlockReader, u64), Damage> {
     let manifest = Manifest::read(storage, &generation.join(MANIFEST))?;
     if manifest.step != step {
-        return Err(Damage::Step {
-            expected: step,
-            found: manifest.step,
-        });
+        return Err(Damage::Step { expected: step, found: manifest.step });
     }
-    let (file, found) =
-        storage
-            .open(&generation.join(STATE))
-            .map_err(|source| Damage::Unreadable {
-                file: STATE,
-                source,
-            })?;
+    let (file, found) = storage
+        .open(&generation.join(STATE))
+        .map_err(|source| Damage::Unreadable { file: STATE, source })?;
     let expected = manifest.state.bytes;
     if found != expected {
         return Err(Damage::StateLength { expected, found });
@@ -374,18 +337,13 @@ fn read(storage: &dyn Storage, generation: &Path, step: u64) -> Result<Snapshot,
         tensor_file::read_from(reader, length).map_err(|source| Damage::State { source })?;
     let facts = metadata.get(METADATA_KEY).map_or("", String::as_str);
     let facts = serde_json::from_str(facts).map_err(|source| Damage::Facts { source })?;
-    Ok(Snapshot {
-        step,
-        tensors,
-        facts,
-    })
+    Ok(Snapshot { step, tensors, facts })
 }
 
 fn verify(storage: &dyn Storage, generation: &Path, step: u64) -> Result<(), Damage> {
     let (mut reader, _) = open(storage, generation, step)?;
-    io::copy(&mut reader, &mut io::sink()).map_err(|source| Damage::State {
-        source: source.into(),
-    })?;
+    io::copy(&mut reader, &mut io::sink())
+        .map_err(|source| Damage::State { source: source.into() })?;
     Ok(())
 }
 
@@ -420,10 +378,8 @@ fn remove_generation_files(
     generation: &Path,
     chosen: impl Fn(&str) -> bool,
 ) -> io::Result<bool> {
-    let (ours, others): (Vec<_>, Vec<_>) = storage
-        .list(generation)?
-        .into_iter()
-        .partition(|name| chosen(name));
+    let (ours, others): (Vec<_>, Vec<_>) =
+        storage.list(generation)?.into_iter().partition(|name| chosen(name));
     for name in ours {
         storage.remove_file(&generation.join(name))?;
     }
