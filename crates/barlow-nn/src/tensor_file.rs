@@ -166,11 +166,7 @@ impl Array {
         for &value in values {
             value.append_to(&mut bytes);
         }
-        let array = Self {
-            dtype: T::DTYPE,
-            shape: shape.to_vec(),
-            bytes,
-        };
+        let array = Self { dtype: T::DTYPE, shape: shape.to_vec(), bytes };
         array.check_length()?;
         Ok(array)
     }
@@ -182,17 +178,10 @@ impl Array {
     /// [`TensorFileError::ArrayLength`] if bytes and shape do not belong together.
     pub fn to_values<T: Element>(&self) -> Result<Vec<T>, TensorFileError> {
         if self.dtype != T::DTYPE {
-            return Err(TensorFileError::Dtype {
-                expected: T::DTYPE,
-                found: self.dtype,
-            });
+            return Err(TensorFileError::Dtype { expected: T::DTYPE, found: self.dtype });
         }
         self.check_length()?;
-        Ok(self
-            .bytes
-            .chunks_exact(size_of::<T>())
-            .map(T::from_chunk)
-            .collect())
+        Ok(self.bytes.chunks_exact(size_of::<T>()).map(T::from_chunk).collect())
     }
 
     /// [`Array::from_values`] of `f32`.
@@ -231,19 +220,13 @@ impl Array {
         let expected = self
             .shape
             .iter()
-            .try_fold(self.dtype.bitsize(), |bits, &extent| {
-                bits.checked_mul(extent)
-            })
+            .try_fold(self.dtype.bitsize(), |bits, &extent| bits.checked_mul(extent))
             .map_or(usize::MAX, |bits| bits / 8);
         if expected == self.bytes.len() {
             return Ok(());
         }
         let (shape, found) = (self.shape.clone(), self.bytes.len());
-        Err(TensorFileError::ArrayLength {
-            shape,
-            expected,
-            found,
-        })
+        Err(TensorFileError::ArrayLength { shape, expected, found })
     }
 }
 
@@ -260,15 +243,10 @@ pub fn write(
     mut writer: impl Write,
 ) -> Result<(), TensorFileError> {
     if tensors.len() > MAX_TENSORS {
-        return Err(TensorFileError::TooManyTensors {
-            found: tensors.len(),
-            limit: MAX_TENSORS,
-        });
+        return Err(TensorFileError::TooManyTensors { found: tensors.len(), limit: MAX_TENSORS });
     }
     if tensors.contains_key(METADATA_KEY) {
-        return Err(TensorFileError::ReservedName {
-            name: METADATA_KEY.to_owned(),
-        });
+        return Err(TensorFileError::ReservedName { name: METADATA_KEY.to_owned() });
     }
     // The sort is stable, so names stay sorted among tensors of one element size.
     let mut order: Vec<(&String, &Array)> = tensors.iter().collect();
@@ -280,14 +258,7 @@ pub fn write(
         array.check_length()?;
         let end = start + array.bytes.len();
         let (dtype, shape, data_offsets) = (array.dtype, array.shape.clone(), (start, end));
-        entries.push((
-            (*name).clone(),
-            TensorInfo {
-                dtype,
-                shape,
-                data_offsets,
-            },
-        ));
+        entries.push(((*name).clone(), TensorInfo { dtype, shape, data_offsets }));
         start = end;
     }
     let metadata = metadata.map(|(key, text)| HashMap::from([(key.to_owned(), text.to_owned())]));
@@ -300,11 +271,7 @@ pub fn write(
     if header_bytes > MAX_HEADER_BYTES {
         let file_bytes = LENGTH_BYTES + header_bytes + start as u64;
         let limit = MAX_HEADER_BYTES;
-        return Err(TensorFileError::HeaderSize {
-            header_bytes,
-            file_bytes,
-            limit,
-        });
+        return Err(TensorFileError::HeaderSize { header_bytes, file_bytes, limit });
     }
 
     writer.write_all(&header_bytes.to_le_bytes())?;
@@ -335,10 +302,7 @@ pub fn read_from(
     length: u64,
 ) -> Result<(Tensors, BTreeMap<String, String>), TensorFileError> {
     if length < LENGTH_BYTES {
-        return Err(TensorFileError::FileLength {
-            expected: LENGTH_BYTES,
-            found: length,
-        });
+        return Err(TensorFileError::FileLength { expected: LENGTH_BYTES, found: length });
     }
     let mut header_bytes = [0; LENGTH_BYTES as usize];
     reader.read_exact(&mut header_bytes)?;
@@ -346,11 +310,7 @@ pub fn read_from(
     let limit = MAX_HEADER_BYTES.min(length - LENGTH_BYTES);
     if header_bytes == 0 || header_bytes > limit {
         let limit = MAX_HEADER_BYTES;
-        return Err(TensorFileError::HeaderSize {
-            header_bytes,
-            file_bytes: length,
-            limit,
-        });
+        return Err(TensorFileError::HeaderSize { header_bytes, file_bytes: length, limit });
     }
     let mut header = vec![0; header_bytes as usize];
     reader.read_exact(&mut header)?;
@@ -359,10 +319,7 @@ pub fn read_from(
     let expected = (LENGTH_BYTES + header_bytes).checked_add(header.data_len() as u64);
     if expected != Some(length) {
         let expected = expected.unwrap_or(u64::MAX);
-        return Err(TensorFileError::FileLength {
-            expected,
-            found: length,
-        });
+        return Err(TensorFileError::FileLength { expected, found: length });
     }
     let mut tensors = Tensors::new();
     let mut entries: Vec<(String, &TensorInfo)> = header.tensors().into_iter().collect();
@@ -371,30 +328,15 @@ pub fn read_from(
         let (start, end) = info.data_offsets;
         let mut bytes = vec![0; end - start];
         reader.read_exact(&mut bytes)?;
-        tensors.insert(
-            name,
-            Array {
-                dtype: info.dtype,
-                shape: info.shape.clone(),
-                bytes,
-            },
-        );
+        tensors.insert(name, Array { dtype: info.dtype, shape: info.shape.clone(), bytes });
     }
     let mut beyond = Vec::new();
     reader.take(1).read_to_end(&mut beyond)?;
     if !beyond.is_empty() {
-        return Err(TensorFileError::FileLength {
-            expected: length,
-            found: length + 1,
-        });
+        return Err(TensorFileError::FileLength { expected: length, found: length + 1 });
     }
     let metadata = header.metadata().iter().flatten();
-    Ok((
-        tensors,
-        metadata
-            .map(|(key, text)| (key.clone(), text.clone()))
-            .collect(),
-    ))
+    Ok((tensors, metadata.map(|(key, text)| (key.clone(), text.clone())).collect()))
 }
 
 /// Checks what a JSON parser lets pass, then lets the `safetensors` crate check the layout.
@@ -406,10 +348,7 @@ fn parse_header(bytes: &[u8]) -> Result<Metadata, TensorFileError> {
     }
     let found = keys.names.len() - usize::from(keys.names.contains(METADATA_KEY));
     if found > MAX_TENSORS {
-        return Err(TensorFileError::TooManyTensors {
-            found,
-            limit: MAX_TENSORS,
-        });
+        return Err(TensorFileError::TooManyTensors { found, limit: MAX_TENSORS });
     }
     serde_json::from_slice(bytes).map_err(invalid)
 }

@@ -114,9 +114,6 @@ mod tests {
     #[test]
     fn the_first_signal_is_kept_and_the_second_exits_with_its_code() {
         assert_eq!(exit_code_of("child_of_two_interrupts"), Some(130));
-        assert_eq!(
-            exit_code_of("child_of_an_interrupt_and_a_termination"),
-            Some(143)
-        );
+        assert_eq!(exit_code_of("child_of_an_interrupt_and_a_termination"), Some(143));
     }
 }

@@ -74,10 +74,7 @@ pub enum RunDirectoryError {
         path: PathBuf,
     },
     /// The directory holds files, but no run.
-    #[error(
-        "`{path}` holds no run to resume: it has no `config.toml`, but {}",
-        listed(foreign)
-    )]
+    #[error("`{path}` holds no run to resume: it has no `config.toml`, but {}", listed(foreign))]
     NotARun {
         /// The directory.
         path: PathBuf,
@@ -135,11 +132,7 @@ pub enum RunDirectoryError {
 
 /// Names as a message lists them: the first five, and how many more.
 fn listed(names: &[String]) -> String {
-    let shown: Vec<String> = names
-        .iter()
-        .take(5)
-        .map(|name| format!("`{name}`"))
-        .collect();
+    let shown: Vec<String> = names.iter().take(5).map(|name| format!("`{name}`")).collect();
     match names.len().saturating_sub(5) {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
@@ -179,16 +172,8 @@ impl RunDirectory {
             contents.remove_run().map_err(at(path))?;
         }
         let is_run = mode == OpenMode::Resume && contents.has_config();
-        let state = if is_run {
-            RunState::Continue
-        } else {
-            RunState::Fresh
-        };
-        Ok(Self {
-            path: path.to_owned(),
-            state,
-            _lock: lock,
-        })
+        let state = if is_run { RunState::Continue } else { RunState::Fresh };
+        Ok(Self { path: path.to_owned(), state, _lock: lock })
     }
 
     /// Whether there is a run to continue.
@@ -276,15 +261,11 @@ fn check(path: &Path, mode: OpenMode) -> Result<Contents, RunDirectoryError> {
     match mode {
         OpenMode::New if !contents.is_empty() => Err(RunDirectoryError::NotEmpty { path }),
         OpenMode::Resume if !contents.has_config() && !contents.foreign().is_empty() => {
-            Err(RunDirectoryError::NotARun {
-                path,
-                foreign: foreign(),
-            })
+            Err(RunDirectoryError::NotARun { path, foreign: foreign() })
         }
-        OpenMode::Overwrite if !contents.foreign().is_empty() => Err(RunDirectoryError::Foreign {
-            path,
-            foreign: foreign(),
-        }),
+        OpenMode::Overwrite if !contents.foreign().is_empty() => {
+            Err(RunDirectoryError::Foreign { path, foreign: foreign() })
+        }
         _ => Ok(contents),
     }
 }

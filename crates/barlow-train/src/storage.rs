@@ -152,12 +152,8 @@ pub fn write_atomically<T, E: From<io::Error>>(
     write: impl FnOnce(&mut dyn Write) -> Result<T, E>,
 ) -> Result<T, E> {
     let temporary = temporary_path(path);
-    let written = write_and_sync(storage, &temporary, write).and_then(|value| {
-        storage
-            .rename(&temporary, path)
-            .map(|()| value)
-            .map_err(E::from)
-    });
+    let written = write_and_sync(storage, &temporary, write)
+        .and_then(|value| storage.rename(&temporary, path).map(|()| value).map_err(E::from));
     match written {
         Ok(value) => {
             storage.sync_directory(parent(path))?;
@@ -185,11 +181,9 @@ fn write_and_sync<T, E: From<io::Error>>(
 
 /// True for the names that [`write_atomically`] gives to its temporary files.
 pub fn is_temporary(name: &str) -> bool {
-    name.strip_suffix(".tmp")
-        .and_then(|rest| rest.rsplit_once('.'))
-        .is_some_and(|(stem, pid)| {
-            !stem.is_empty() && !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit())
-        })
+    name.strip_suffix(".tmp").and_then(|rest| rest.rsplit_once('.')).is_some_and(|(stem, pid)| {
+        !stem.is_empty() && !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 fn temporary_path(path: &Path) -> PathBuf {
@@ -243,14 +237,7 @@ mod tests {
         let path = temporary_path(Path::new("run/state.bin"));
         assert_eq!(path.parent(), Some(Path::new("run")));
         assert!(is_temporary(path.file_name().unwrap().to_str().unwrap()));
-        for name in [
-            "state.bin",
-            "notes.tmp",
-            "a.b.tmp",
-            ".tmp",
-            ".1.tmp",
-            "x..tmp",
-        ] {
+        for name in ["state.bin", "notes.tmp", "a.b.tmp", ".tmp", ".1.tmp", "x..tmp"] {
             assert!(!is_temporary(name), "{name}");
         }
     }

@@ -89,28 +89,15 @@ pub(super) struct BlockReader {
 
 impl BlockReader {
     pub(super) fn new(reader: Box<dyn Read>, expected: StateSummary) -> Self {
-        Self {
-            reader,
-            expected,
-            block: Vec::new(),
-            position: 0,
-            blocks_read: 0,
-        }
+        Self { reader, expected, block: Vec::new(), position: 0, blocks_read: 0 }
     }
 
     fn next_block(&mut self) -> io::Result<()> {
         self.block.clear();
         self.position = 0;
-        self.reader
-            .by_ref()
-            .take(self.expected.block_bytes)
-            .read_to_end(&mut self.block)?;
+        self.reader.by_ref().take(self.expected.block_bytes).read_to_end(&mut self.block)?;
         let Some(checksum) = self.expected.blocks.get(self.blocks_read) else {
-            return if self.block.is_empty() {
-                Ok(())
-            } else {
-                Err(self.damage())
-            };
+            return if self.block.is_empty() { Ok(()) } else { Err(self.damage()) };
         };
         if hex(&Sha256::digest(&self.block)) != *checksum {
             return Err(self.damage());

@@ -47,27 +47,19 @@ struct AnyVersion {
 
 impl Manifest {
     pub(super) fn new(step: u64, state: StateSummary) -> Self {
-        Self {
-            format_version: FORMAT_VERSION,
-            step,
-            state,
-        }
+        Self { format_version: FORMAT_VERSION, step, state }
     }
 
     pub(super) fn to_text(&self) -> String {
         let text = serde_json::to_string_pretty(self).expect("numbers and strings are JSON");
-        let rest = text
-            .strip_prefix("{\n")
-            .expect("an object opens with a brace and a line end");
+        let rest = text.strip_prefix("{\n").expect("an object opens with a brace and a line end");
         with_checksum(rest)
     }
 
     /// Reads a manifest and checks its checksum, its version and its block list.
     pub(super) fn read(storage: &dyn Storage, path: &Path) -> Result<Self, Damage> {
-        let text = read_text(storage, path).map_err(|source| Damage::Unreadable {
-            file: MANIFEST,
-            source,
-        })?;
+        let text = read_text(storage, path)
+            .map_err(|source| Damage::Unreadable { file: MANIFEST, source })?;
         let (_, rest) = text.split_once('\n').ok_or(Damage::ManifestChecksum)?;
         if with_checksum(rest) != text {
             return Err(Damage::ManifestChecksum);
@@ -77,10 +69,7 @@ impl Manifest {
         let version: AnyVersion = serde_json::from_str(&object).map_err(invalid)?;
         if version.format_version > FORMAT_VERSION {
             let found = version.format_version;
-            return Err(Damage::NewerFormat {
-                found,
-                supported: FORMAT_VERSION,
-            });
+            return Err(Damage::NewerFormat { found, supported: FORMAT_VERSION });
         }
         let manifest: Self = serde_json::from_str(&object).map_err(invalid)?;
         let state = &manifest.state;
@@ -96,11 +85,7 @@ impl Manifest {
 /// The whole of a small text file.
 pub(super) fn read_text(storage: &dyn Storage, path: &Path) -> io::Result<String> {
     let mut text = String::new();
-    storage
-        .open(path)?
-        .0
-        .take(MAX_BYTES)
-        .read_to_string(&mut text)?;
+    storage.open(path)?.0.take(MAX_BYTES).read_to_string(&mut text)?;
     Ok(text)
 }
 
@@ -111,10 +96,8 @@ pub(super) fn with_checksum(rest: &str) -> String {
 
 /// Bytes as lower-case hexadecimal.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("a string takes every text");
-            text
-        })
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes every text");
+        text
+    })
 }

@@ -19,20 +19,10 @@ fn checkpoints() -> &'static Path {
 fn snapshot(step: u64) -> Snapshot {
     let weights: Vec<f32> = (0..1000).map(|i| i as f32 * 0.25 + step as f32).collect();
     let tensors = Tensors::from([
-        (
-            "encoder.weight".to_owned(),
-            Array::from_f32(&[10, 100], &weights).unwrap(),
-        ),
-        (
-            "sampler.position".to_owned(),
-            Array::from_u64(&[], &[step * 64]).unwrap(),
-        ),
+        ("encoder.weight".to_owned(), Array::from_f32(&[10, 100], &weights).unwrap()),
+        ("sampler.position".to_owned(), Array::from_u64(&[], &[step * 64]).unwrap()),
     ]);
-    Snapshot {
-        step,
-        tensors,
-        facts: json!({"seed": u64::MAX, "epoch": step / 10, "a": [step]}),
-    }
+    Snapshot { step, tensors, facts: json!({"seed": u64::MAX, "epoch": step / 10, "a": [step]}) }
 }
 
 fn storage_with(steps: &[u64]) -> FaultStorage {
@@ -53,11 +43,7 @@ fn save_small(storage: &FaultStorage, step: u64) -> Result<PathBuf, CheckpointEr
 fn step_that_opens(storage: &FaultStorage, case: &str) -> Option<u64> {
     let loaded =
         load_newest(storage, checkpoints()).unwrap_or_else(|error| panic!("{case}: {error}"))?;
-    assert_eq!(
-        loaded.snapshot,
-        snapshot(loaded.snapshot.step),
-        "{case}: mixed content"
-    );
+    assert_eq!(loaded.snapshot, snapshot(loaded.snapshot.step), "{case}: mixed content");
     Some(loaded.snapshot.step)
 }
 
@@ -77,10 +63,7 @@ fn break_every_call(start: &FaultStorage, allowed: &[Option<u64>]) -> usize {
             if fault != Fault::Crash {
                 let opened = step_that_opens(&storage, &case);
                 assert!(allowed.contains(&opened), "{case}: {opened:?} opens");
-                assert!(
-                    saved.is_err() || opened == Some(30),
-                    "{case}: saved, {opened:?} opens"
-                );
+                assert!(saved.is_err() || opened == Some(30), "{case}: saved, {opened:?} opens");
                 let again = storage.copy();
                 save_small(&again, 30).unwrap_or_else(|error| panic!("{case}, again: {error}"));
                 assert_eq!(step_that_opens(&again, &case), Some(30));
@@ -90,10 +73,7 @@ fn break_every_call(start: &FaultStorage, allowed: &[Option<u64>]) -> usize {
                 let after = storage.after_crash(seed);
                 let opened = step_that_opens(&after, &case);
                 assert!(allowed.contains(&opened), "{case}: {opened:?} opens");
-                assert!(
-                    saved.is_err() || opened == Some(30),
-                    "{case}: saved, {opened:?} opens"
-                );
+                assert!(saved.is_err() || opened == Some(30), "{case}: saved, {opened:?} opens");
                 save_small(&after, 30).unwrap_or_else(|error| panic!("{case}, resumed: {error}"));
                 assert_eq!(step_that_opens(&after, &case), Some(30));
                 cases += 1;
@@ -179,10 +159,7 @@ fn a_rejected_generation_says_which_bytes_are_wrong() {
     let mut bytes = storage.peek(&path).unwrap();
     bytes[2000] ^= 1;
     storage.poke(&path, bytes);
-    let rejected = load_newest(&storage, checkpoints())
-        .unwrap()
-        .unwrap()
-        .rejected;
+    let rejected = load_newest(&storage, checkpoints()).unwrap().unwrap().rejected;
     assert_eq!(
         rejected[0].to_string(),
         "`run/checkpoints/step-00000020`: `state.bin` is damaged: reading or writing a tensor \
@@ -197,26 +174,16 @@ fn a_run_whose_checkpoints_are_all_damaged_is_an_error_that_names_each() {
         storage.poke(&checkpoints().join(name).join(STATE), vec![1, 2, 3]);
     }
     let error = load_newest(&storage, checkpoints()).unwrap_err();
-    let CheckpointError::NoneUsable { rejected, .. } = &error else {
-        panic!("{error}")
-    };
+    let CheckpointError::NoneUsable { rejected, .. } = &error else { panic!("{error}") };
     assert_eq!(rejected.len(), 2);
-    assert!(
-        error.to_string().contains("bytes in `state.bin`, found 3"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("bytes in `state.bin`, found 3"), "{error}");
 
     // Manifests that vanished are noticed by what `latest` says.
     for name in ["step-00000010", "step-00000020"] {
-        storage
-            .remove_file(&checkpoints().join(name).join(MANIFEST))
-            .unwrap();
+        storage.remove_file(&checkpoints().join(name).join(MANIFEST)).unwrap();
     }
     let error = load_newest(&storage, checkpoints()).unwrap_err();
-    assert!(
-        error.to_string().contains("`MANIFEST.json` is missing"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("`MANIFEST.json` is missing"), "{error}");
 }
 
 #[test]
@@ -245,11 +212,8 @@ fn the_two_newest_whole_generations_are_kept_and_nothing_else() {
     // A run resumed from an older generation replaces what came after it.
     save_small(&storage, 25).unwrap();
     assert_eq!(generations(&storage), [25, 20]);
-    let names: BTreeSet<String> = storage
-        .paths()
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect();
+    let names: BTreeSet<String> =
+        storage.paths().iter().map(|path| path.display().to_string()).collect();
     assert_eq!(
         names.iter().map(String::as_str).collect::<Vec<_>>(),
         [
@@ -264,10 +228,7 @@ fn the_two_newest_whole_generations_are_kept_and_nothing_else() {
             "run/checkpoints/step-00000025/state.bin",
         ]
     );
-    assert_eq!(
-        storage.peek(&checkpoints().join(LATEST)).unwrap(),
-        b"step-00000025\n"
-    );
+    assert_eq!(storage.peek(&checkpoints().join(LATEST)).unwrap(), b"step-00000025\n");
 }
 
 #[test]
@@ -275,20 +236,12 @@ fn leftovers_of_a_killed_process_are_cleaned_away() {
     let storage = storage_with(&[10]);
     let unfinished = checkpoints().join("step-00000015");
     storage.create_directory(&unfinished).unwrap();
-    storage
-        .create(&unfinished.join("state.bin.77.tmp"))
-        .unwrap();
-    storage
-        .create(&checkpoints().join("latest.77.tmp"))
-        .unwrap();
+    storage.create(&unfinished.join("state.bin.77.tmp")).unwrap();
+    storage.create(&checkpoints().join("latest.77.tmp")).unwrap();
     assert_eq!(step_that_opens(&storage, "unfinished"), Some(10));
     save_small(&storage, 20).unwrap();
     let left = storage.paths();
-    assert!(
-        left.iter()
-            .all(|path| !path.to_string_lossy().contains("77.tmp")),
-        "{left:?}"
-    );
+    assert!(left.iter().all(|path| !path.to_string_lossy().contains("77.tmp")), "{left:?}");
     assert!(!left.contains(&unfinished));
 }
 
@@ -327,23 +280,13 @@ fn a_disk_that_fills_up_keeps_the_generation_before() {
     let storage = storage_with(&[10]);
     storage.plan(12, Fault::Full);
     let error = save_small(&storage, 20).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "writing the checkpoint `run/checkpoints/step-00000020` failed"
-    );
+    assert_eq!(error.to_string(), "writing the checkpoint `run/checkpoints/step-00000020` failed");
     assert_eq!(step_that_opens(&storage, "full"), Some(10));
 }
 
 #[test]
 fn steps_beyond_eight_digits_keep_their_order() {
-    let names = [
-        "step-99999999",
-        "step-100000000",
-        "step-1",
-        "step-000000001",
-        "latest",
-        "step-x",
-    ];
+    let names = ["step-99999999", "step-100000000", "step-1", "step-000000001", "latest", "step-x"];
     assert_eq!(steps(&names.map(String::from)), [100_000_000, 99_999_999]);
 }
 

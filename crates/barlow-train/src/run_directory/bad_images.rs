@@ -18,10 +18,7 @@ pub struct BadImages {
 impl BadImages {
     pub(super) fn open(path: &Path) -> Result<Self, RunDirectoryError> {
         let (lines, records) = JsonLines::open(path)?;
-        let ids = records
-            .iter()
-            .filter_map(|record| record["id"].as_u64())
-            .collect();
+        let ids = records.iter().filter_map(|record| record["id"].as_u64()).collect();
         Ok(Self { lines, ids })
     }
 
@@ -34,8 +31,7 @@ impl BadImages {
         if self.ids.contains(&id) {
             return Ok(false);
         }
-        self.lines
-            .append(&json!({"id": id, "path": path, "reason": reason}))?;
+        self.lines.append(&json!({"id": id, "path": path, "reason": reason}))?;
         Ok(self.ids.insert(id))
     }
 

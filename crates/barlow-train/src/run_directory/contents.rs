@@ -8,9 +8,7 @@ use super::{BAD_IMAGES, CHECKPOINTS, CONFIG, ENCODER, LOCK, METRICS, REPORT, STA
 use crate::checkpoint;
 use crate::storage::is_temporary;
 
-const FILES: [&str; 7] = [
-    CONFIG, METRICS, STATUS, TRAIN_LOG, BAD_IMAGES, ENCODER, REPORT,
-];
+const FILES: [&str; 7] = [CONFIG, METRICS, STATUS, TRAIN_LOG, BAD_IMAGES, ENCODER, REPORT];
 
 /// A listing of a run directory, two levels into its checkpoints.
 #[derive(Debug, Default)]
@@ -90,18 +88,11 @@ impl Contents {
 }
 
 fn parts(relative: &Path) -> Vec<String> {
-    relative
-        .iter()
-        .map(|part| part.to_string_lossy().into_owned())
-        .collect()
+    relative.iter().map(|part| part.to_string_lossy().into_owned()).collect()
 }
 
 fn is_directory_of_a_run(relative: &Path) -> bool {
-    match parts(relative)
-        .iter()
-        .map(String::as_str)
-        .collect::<Vec<_>>()[..]
-    {
+    match parts(relative).iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [name] => name == CHECKPOINTS,
         [CHECKPOINTS, name] => checkpoint::step_of(name).is_some(),
         _ => false,

@@ -25,21 +25,11 @@ impl JsonLines {
             text => text.map_err(at(path))?,
         };
         let (records, whole) = parse(path, &text)?;
-        let file = File::options()
-            .append(true)
-            .create(true)
-            .open(path)
-            .map_err(at(path))?;
+        let file = File::options().append(true).create(true).open(path).map_err(at(path))?;
         if whole < text.len() {
             file.set_len(whole as u64).map_err(at(path))?;
         }
-        Ok((
-            Self {
-                path: path.to_owned(),
-                file,
-            },
-            records,
-        ))
+        Ok((Self { path: path.to_owned(), file }, records))
     }
 
     /// Appends one line, in one write, so that a reader or a kill sees it whole or torn at the end.
@@ -58,10 +48,7 @@ impl JsonLines {
             writer.flush()
         })
         .map_err(at(&self.path))?;
-        self.file = File::options()
-            .append(true)
-            .open(&self.path)
-            .map_err(at(&self.path))?;
+        self.file = File::options().append(true).open(&self.path).map_err(at(&self.path))?;
         Ok(())
     }
 

@@ -46,10 +46,7 @@ impl Lock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let holder = holder(&mut file);
-                return Err(RunDirectoryError::Locked {
-                    path: directory.to_owned(),
-                    holder,
-                });
+                return Err(RunDirectoryError::Locked { path: directory.to_owned(), holder });
             }
             Err(TryLockError::Error(source)) => return Err(at(&path)(source)),
         }
@@ -70,10 +67,7 @@ fn holder(file: &mut File) -> Holder {
         _ => None,
     };
     let pid = words.and_then(|(pid, _)| pid.parse().ok());
-    Holder {
-        pid,
-        host: words.map(|(_, host)| host.to_owned()),
-    }
+    Holder { pid, host: words.map(|(_, host)| host.to_owned()) }
 }
 
 /// This machine's name, `unknown` where it cannot be found out.
@@ -85,9 +79,5 @@ pub(super) fn host_name() -> String {
         output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
     };
     let name = name.unwrap_or_default().trim().to_owned();
-    if name.is_empty() {
-        "unknown".to_owned()
-    } else {
-        name
-    }
+    if name.is_empty() { "unknown".to_owned() } else { name }
 }

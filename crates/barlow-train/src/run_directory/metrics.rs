@@ -67,12 +67,8 @@ impl Metrics {
     }
 
     fn keep(&mut self, wanted: impl Fn(&Value) -> bool) -> Result<(), RunDirectoryError> {
-        let kept: Vec<Value> = self
-            .records
-            .iter()
-            .filter(|record| wanted(record))
-            .cloned()
-            .collect();
+        let kept: Vec<Value> =
+            self.records.iter().filter(|record| wanted(record)).cloned().collect();
         if kept.len() < self.records.len() {
             self.lines.replace(&kept)?;
             self.records = kept;

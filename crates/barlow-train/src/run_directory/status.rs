@@ -75,21 +75,14 @@ impl Status {
             reason: None,
         };
         let (path, record) = (path.to_owned(), Mutex::new(record));
-        let shared = Arc::new(Shared {
-            path,
-            record,
-            ended: Condvar::new(),
-        });
+        let shared = Arc::new(Shared { path, record, ended: Condvar::new() });
         shared.write(shared.lock()).map_err(at(&shared.path))?;
         let thread = Arc::clone(&shared);
         let heartbeat = std::thread::Builder::new()
             .name("heartbeat".to_owned())
             .spawn(move || thread.beat(interval))
             .map_err(at(&shared.path))?;
-        Ok(Self {
-            shared,
-            heartbeat: Some(heartbeat),
-        })
+        Ok(Self { shared, heartbeat: Some(heartbeat) })
     }
 
     /// Notes how many updates are done; the next heartbeat writes it.
@@ -135,9 +128,7 @@ impl Drop for Status {
 impl Shared {
     /// A panic while the lock is held cannot leave the record half changed.
     fn lock(&self) -> MutexGuard<'_, Record> {
-        self.record
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.record.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     fn beat(&self, interval: Duration) {
@@ -158,9 +149,7 @@ impl Shared {
     fn write(&self, record: MutexGuard<'_, Record>) -> io::Result<()> {
         let mut copy = record.clone();
         drop(record);
-        let since_1970 = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         copy.heartbeat = since_1970.as_secs();
         let mut text = serde_json::to_vec(&copy)?;
         text.push(b'\n');
@@ -184,10 +173,7 @@ mod tests {
         let path = directory.path().join("status.json");
         let status = Status::start_with_interval(&path, 7, Duration::from_millis(5)).unwrap();
         let first = read(&path);
-        assert_eq!(
-            (&first["state"], &first["step"]),
-            (&"running".into(), &7.into())
-        );
+        assert_eq!((&first["state"], &first["step"]), (&"running".into(), &7.into()));
         assert_eq!(first["pid"], std::process::id());
         assert!(first["heartbeat"].as_u64().unwrap() > 1_700_000_000);
         assert!(!first["host"].as_str().unwrap().is_empty());
@@ -202,10 +188,7 @@ mod tests {
         status.set_step(9);
         status.finish(Ending::Interrupted, Some("SIGTERM")).unwrap();
         let last = read(&path);
-        assert_eq!(
-            (&last["state"], &last["step"]),
-            (&"interrupted".into(), &9.into())
-        );
+        assert_eq!((&last["state"], &last["step"]), (&"interrupted".into(), &9.into()));
         assert_eq!(last["reason"], "SIGTERM");
     }
 

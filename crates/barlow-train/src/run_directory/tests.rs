@@ -14,29 +14,15 @@ fn run_in(path: &Path) -> RunDirectory {
 /// Everything that a run writes, and leftovers of a killed one.
 fn whole_run(path: &Path) {
     let run = run_in(path);
-    run.metrics()
-        .unwrap()
-        .append(&json!({"kind": "step", "step": 0}))
-        .unwrap();
-    run.bad_images()
-        .unwrap()
-        .record(3, "a.jpg", "truncated")
-        .unwrap();
+    run.metrics().unwrap().append(&json!({"kind": "step", "step": 0})).unwrap();
+    run.bad_images().unwrap().record(3, "a.jpg", "truncated").unwrap();
     run.train_log().unwrap().append("hello").unwrap();
-    run.start_status(0)
-        .unwrap()
-        .finish(Ending::Done, None)
-        .unwrap();
+    run.start_status(0).unwrap().finish(Ending::Done, None).unwrap();
     fs::write(run.encoder_path(), "").unwrap();
     fs::write(run.report_path(), "").unwrap();
     let generation = run.checkpoints_dir().join("step-00000010");
     fs::create_dir_all(&generation).unwrap();
-    for name in [
-        "state.bin",
-        "MANIFEST.json",
-        "state.bin.12.tmp",
-        "../latest",
-    ] {
+    for name in ["state.bin", "MANIFEST.json", "state.bin.12.tmp", "../latest"] {
         fs::write(generation.join(name), "").unwrap();
     }
     fs::write(path.join("encoder.safetensors.12.tmp"), "").unwrap();
@@ -58,13 +44,8 @@ fn a_missing_and_an_empty_directory_begin_fresh_in_every_mode() {
 fn a_directory_that_is_not_empty_is_refused_with_both_ways_out() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("notes.txt"), "mine").unwrap();
-    let error = RunDirectory::open(directory.path(), OpenMode::New)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("is not empty") && error.contains("`--resume`"),
-        "{error}"
-    );
+    let error = RunDirectory::open(directory.path(), OpenMode::New).unwrap_err().to_string();
+    assert!(error.contains("is not empty") && error.contains("`--resume`"), "{error}");
     assert!(error.contains("`--overwrite`"), "{error}");
     assert_eq!(Disk.list(directory.path()).unwrap(), ["notes.txt"]);
 }
@@ -85,13 +66,8 @@ fn resuming_finds_the_run_and_its_configuration() {
 fn a_directory_without_a_run_is_not_resumed() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("notes.txt"), "mine").unwrap();
-    let error = RunDirectory::open(directory.path(), OpenMode::Resume)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("has no `config.toml`, but `notes.txt`"),
-        "{error}"
-    );
+    let error = RunDirectory::open(directory.path(), OpenMode::Resume).unwrap_err().to_string();
+    assert!(error.contains("has no `config.toml`, but `notes.txt`"), "{error}");
     assert_eq!(Disk.list(directory.path()).unwrap(), ["notes.txt"]);
 }
 
@@ -106,27 +82,15 @@ fn overwriting_removes_all_that_a_run_writes() {
 
 #[test]
 fn overwriting_refuses_and_names_what_no_run_writes() {
-    for foreign in [
-        "notes.txt",
-        "checkpoints/best.pth",
-        "checkpoints/step-00000010/notes",
-    ] {
+    for foreign in ["notes.txt", "checkpoints/best.pth", "checkpoints/step-00000010/notes"] {
         let directory = tempfile::tempdir().unwrap();
         whole_run(directory.path());
         fs::write(directory.path().join(foreign), "mine").unwrap();
         let error = RunDirectory::open(directory.path(), OpenMode::Overwrite).unwrap_err();
         let error = error.to_string();
-        assert!(
-            error.contains(&format!("`{foreign}` was not written by a run")),
-            "{error}"
-        );
+        assert!(error.contains(&format!("`{foreign}` was not written by a run")), "{error}");
         assert!(directory.path().join(foreign).exists());
-        assert!(
-            directory
-                .path()
-                .join("checkpoints/step-00000010/state.bin")
-                .exists()
-        );
+        assert!(directory.path().join("checkpoints/step-00000010/state.bin").exists());
         assert!(directory.path().join("config.toml").exists());
     }
 }
@@ -139,10 +103,7 @@ fn a_link_in_place_of_the_checkpoints_is_never_followed() {
     fs::write(elsewhere.path().join("latest"), "precious").unwrap();
     std::os::unix::fs::symlink(elsewhere.path(), directory.path().join("checkpoints")).unwrap();
     let error = RunDirectory::open(directory.path(), OpenMode::Overwrite).unwrap_err();
-    assert!(
-        matches!(error, RunDirectoryError::Foreign { .. }),
-        "{error}"
-    );
+    assert!(matches!(error, RunDirectoryError::Foreign { .. }), "{error}");
     assert!(elsewhere.path().join("latest").exists());
 }
 
@@ -151,16 +112,9 @@ fn a_second_opening_is_refused_with_the_holder_until_the_first_is_dropped() {
     let directory = tempfile::tempdir().unwrap();
     let run = run_in(directory.path());
     let error = RunDirectory::open(directory.path(), OpenMode::Resume).unwrap_err();
-    let RunDirectoryError::Locked { holder, .. } = &error else {
-        panic!("{error}")
-    };
+    let RunDirectoryError::Locked { holder, .. } = &error else { panic!("{error}") };
     assert_eq!(holder.pid, Some(std::process::id()));
-    assert!(
-        error
-            .to_string()
-            .contains(&format!("process {} on `", std::process::id())),
-        "{error}"
-    );
+    assert!(error.to_string().contains(&format!("process {} on `", std::process::id())), "{error}");
     drop(run);
     RunDirectory::open(directory.path(), OpenMode::Resume).unwrap();
 }
@@ -178,11 +132,7 @@ fn the_lock_vanishes_with_a_killed_process() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("run");
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "--ignored",
-            "run_directory::tests::child_that_holds_the_lock",
-        ])
+        .args(["--exact", "--ignored", "run_directory::tests::child_that_holds_the_lock"])
         .env("BARLOW_TEST_RUN", &path)
         .stdout(Stdio::null())
         .spawn()
@@ -192,16 +142,11 @@ fn the_lock_vanishes_with_a_killed_process() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     let error = RunDirectory::open(&path, OpenMode::Resume).unwrap_err();
-    let RunDirectoryError::Locked { holder, .. } = error else {
-        panic!("{error}")
-    };
+    let RunDirectoryError::Locked { holder, .. } = error else { panic!("{error}") };
     assert_eq!(holder.pid, Some(child.id()));
     child.kill().unwrap();
     child.wait().unwrap();
-    assert_eq!(
-        RunDirectory::open(&path, OpenMode::Resume).unwrap().state(),
-        RunState::Continue
-    );
+    assert_eq!(RunDirectory::open(&path, OpenMode::Resume).unwrap().state(), RunState::Continue);
 }
 
 #[test]
@@ -220,11 +165,7 @@ fn of_two_processes_at_once_exactly_one_gets_a_new_directory() {
                     run.is_ok()
                 })
             });
-            threads
-                .map(|thread| thread.join().unwrap())
-                .iter()
-                .filter(|&&ok| ok)
-                .count()
+            threads.map(|thread| thread.join().unwrap()).iter().filter(|&&ok| ok).count()
         });
         assert_eq!(opened, 1);
     }
@@ -237,15 +178,7 @@ fn resumed_metrics_hold_what_the_checkpoint_knows_and_no_torn_line() {
     let path = directory.path().join("metrics.jsonl");
     let step = |step: u64| json!({"kind": "step", "step": step, "loss": 0.5});
     let epoch = |epoch: u64, step: u64| json!({"kind": "epoch", "epoch": epoch, "step": step});
-    let written = [
-        epoch(0, 0),
-        step(0),
-        step(1),
-        epoch(1, 2),
-        step(2),
-        step(3),
-        epoch(2, 4),
-    ];
+    let written = [epoch(0, 0), step(0), step(1), epoch(1, 2), step(2), step(3), epoch(2, 4)];
     let mut metrics = run.metrics().unwrap();
     for record in &written {
         metrics.append(record).unwrap();
@@ -276,11 +209,7 @@ fn resumed_metrics_hold_what_the_checkpoint_knows_and_no_torn_line() {
 fn a_broken_line_amid_the_metrics_is_an_error_with_its_number() {
     let directory = tempfile::tempdir().unwrap();
     let run = run_in(directory.path());
-    fs::write(
-        directory.path().join("metrics.jsonl"),
-        "{\"step\":0}\n{\n{\"step\":1}\n",
-    )
-    .unwrap();
+    fs::write(directory.path().join("metrics.jsonl"), "{\"step\":0}\n{\n{\"step\":1}\n").unwrap();
     let error = run.metrics().unwrap_err().to_string();
     assert!(error.starts_with("line 2 of `"), "{error}");
 }
@@ -316,9 +245,7 @@ fn the_first_free_name_is_taken_once_only() {
         names.sort();
         names
     });
-    let expected: Vec<PathBuf> = (2..10)
-        .map(|n| runs.join(format!("quick-{n:03}")))
-        .collect();
+    let expected: Vec<PathBuf> = (2..10).map(|n| runs.join(format!("quick-{n:03}"))).collect();
     assert_eq!(names[..], expected);
     assert_eq!(first_free(&runs, "cifar").unwrap(), runs.join("cifar-001"));
 }

@@ -17,12 +17,8 @@ pub struct TrainLog {
 
 impl TrainLog {
     pub(super) fn open(path: &Path) -> Result<Self, RunDirectoryError> {
-        let mut file = File::options()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(path)
-            .map_err(at(path))?;
+        let mut file =
+            File::options().read(true).append(true).create(true).open(path).map_err(at(path))?;
         // A killed process may have left half a line; the next must not continue it.
         let mut last = [b'\n'];
         if file.seek(SeekFrom::End(0)).map_err(at(path))? > 0 {
@@ -32,10 +28,7 @@ impl TrainLog {
         if last != [b'\n'] {
             file.write_all(b"\n").map_err(at(path))?;
         }
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-        })
+        Ok(Self { path: path.to_owned(), file })
     }
 
     /// Appends a message; each of its lines gets the time, and control characters (which paths and
@@ -44,9 +37,7 @@ impl TrainLog {
     /// # Errors
     /// If it cannot be written.
     pub fn append(&mut self, message: &str) -> Result<(), RunDirectoryError> {
-        let since_1970 = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let time = utc(since_1970.as_secs());
         let mut text = String::new();
         for line in message.lines() {
@@ -82,11 +73,7 @@ fn utc(seconds: u64) -> String {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = era * 400 + year_of_era + u64::from(month <= 2);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
@@ -115,10 +102,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("train.log");
         std::fs::write(&path, "torn").unwrap();
-        TrainLog::open(&path)
-            .unwrap()
-            .append("first\nsecond \u{1b}[31m")
-            .unwrap();
+        TrainLog::open(&path).unwrap().append("first\nsecond \u{1b}[31m").unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "torn");

@@ -115,18 +115,11 @@ impl State {
         self.enter()?;
         self.pending.push(change.clone());
         change.apply(&mut self.names);
-        if self.crashed {
-            Err(io::Error::other("the machine is down"))
-        } else {
-            Ok(())
-        }
+        if self.crashed { Err(io::Error::other("the machine is down")) } else { Ok(()) }
     }
 
     fn entry(&self, path: &Path) -> io::Result<Entry> {
-        self.names
-            .get(path)
-            .copied()
-            .ok_or(io::ErrorKind::NotFound.into())
+        self.names.get(path).copied().ok_or(io::ErrorKind::NotFound.into())
     }
 
     fn needs_parent(&self, path: &Path) -> io::Result<()> {
@@ -161,9 +154,7 @@ impl FaultStorage {
             pending: state.pending.clone(),
             ..State::default()
         };
-        Self {
-            state: Arc::new(Mutex::new(copy)),
-        }
+        Self { state: Arc::new(Mutex::new(copy)) }
     }
 
     /// The disk after a power failure now: unsynced bytes and names at the seed's choice.
@@ -195,15 +186,8 @@ impl FaultStorage {
             }
             inode.durable = inode.current.clone();
         }
-        let after = State {
-            inodes,
-            durable_names: names.clone(),
-            names,
-            ..State::default()
-        };
-        Self {
-            state: Arc::new(Mutex::new(after)),
-        }
+        let after = State { inodes, durable_names: names.clone(), names, ..State::default() };
+        Self { state: Arc::new(Mutex::new(after)) }
     }
 
     /// The bytes of a file, or `None` if there is none; not counted as a call.
@@ -218,13 +202,8 @@ impl FaultStorage {
     /// Overwrites the bytes of an existing file behind everybody's back.
     pub(crate) fn poke(&self, path: &Path, bytes: Vec<u8>) {
         let mut state = self.lock();
-        let Some(&Entry::File(inode)) = state.names.get(path) else {
-            panic!("no file {path:?}")
-        };
-        state.inodes[inode] = Inode {
-            current: bytes.clone(),
-            durable: bytes,
-        };
+        let Some(&Entry::File(inode)) = state.names.get(path) else { panic!("no file {path:?}") };
+        state.inodes[inode] = Inode { current: bytes.clone(), durable: bytes };
     }
 
     /// Every path below the root.
@@ -247,11 +226,7 @@ impl Write for FaultFile {
             Ok(true) => content.extend_from_slice(bytes),
             Ok(false) => {
                 content.extend_from_slice(&bytes[..half]);
-                return if state.crashed {
-                    Err(io::Error::other("down"))
-                } else {
-                    Ok(half)
-                };
+                return if state.crashed { Err(io::Error::other("down")) } else { Ok(half) };
             }
             Err(error) => {
                 if error.kind() == io::ErrorKind::StorageFull {
@@ -288,10 +263,7 @@ impl Storage for FaultStorage {
         let inode = state.inodes.len();
         state.inodes.push(Inode::default());
         state.change(Change::Put(path.to_owned(), Entry::File(inode)))?;
-        Ok(Box::new(FaultFile {
-            state: Arc::clone(&self.state),
-            inode,
-        }))
+        Ok(Box::new(FaultFile { state: Arc::clone(&self.state), inode }))
     }
 
     fn open(&self, path: &Path) -> io::Result<(Box<dyn Read>, u64)> {
@@ -360,13 +332,8 @@ impl Storage for FaultStorage {
         if !path.as_os_str().is_empty() {
             state.entry(path)?;
         }
-        let below = state
-            .names
-            .keys()
-            .filter(|name| name.parent() == Some(path));
-        Ok(below
-            .filter_map(|name| Some(name.file_name()?.to_str()?.to_owned()))
-            .collect())
+        let below = state.names.keys().filter(|name| name.parent() == Some(path));
+        Ok(below.filter_map(|name| Some(name.file_name()?.to_str()?.to_owned())).collect())
     }
 }
 
