@@ -1,0 +1,54 @@
+//! Arguments as typed: the grammar of the command line, and nothing about what values mean.
+//!
+//! Whatever stands for a configuration key stays text here and is judged by
+//! [`settings`](crate::settings), so that all mistakes are reported together and in the same words
+//! wherever they were made. Mistakes of grammar are clap's to report; it exits with 2.
+
+mod doctor;
+mod indices;
+mod knn;
+mod options;
+mod pretrain;
+mod views;
+
+use clap::{Parser, Subcommand};
+
+pub use doctor::DoctorArguments;
+pub use indices::{Indices, IndicesError};
+pub use knn::{KnnArguments, KnnSettings};
+pub use options::{ComputeOptions, ConfigurationOptions, FrequentOptions};
+pub use pretrain::PretrainArguments;
+pub use views::ViewsArguments;
+
+/// Learn image encoders from unlabelled images, by Barlow Twins
+#[derive(Debug, Parser)]
+#[command(
+    name = "barlow",
+    version,
+    propagate_version = true,
+    after_help = "\
+Start with no argument but the command: built-in images, minutes on two cores.
+
+Example: barlow pretrain"
+)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train an encoder on unlabelled images
+    Pretrain(Box<PretrainArguments>),
+    /// Judge an encoder by its nearest neighbours, on labelled images
+    Knn(KnnArguments),
+    /// Draw a contact sheet of what training will see
+    Views(Box<ViewsArguments>),
+    /// Show devices, processor, memory and versions
+    Doctor(DoctorArguments),
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,51 @@
+//! Named configurations, embedded in the program: only what differs from the defaults.
+//!
+//! Each is a commented file of the repository's `presets` folder that says how to run it, on what,
+//! at what cost, and what score was measured, or that none was.
+
+use barlow_data::source::SourceKind;
+
+/// A named configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Preset {
+    /// Its name after `--preset`.
+    pub name: &'static str,
+    /// The file, TOML.
+    pub text: &'static str,
+}
+
+macro_rules! preset {
+    ($name:literal) => {
+        Preset { name: $name, text: include_str!(concat!("../../../presets/", $name, ".toml")) }
+    };
+}
+
+/// Every preset, from the quickest.
+pub static ALL: [Preset; 6] = [
+    preset!("quick"),
+    preset!("fashion-mnist"),
+    preset!("small-data"),
+    preset!("cifar"),
+    preset!("imagenet-300"),
+    preset!("imagenet"),
+];
+
+/// The preset of this name.
+pub fn find(name: &str) -> Option<&'static Preset> {
+    ALL.iter().find(|preset| preset.name == name)
+}
+
+/// The preset for images of this kind, where none is named.
+pub fn for_source(kind: SourceKind) -> &'static Preset {
+    let name = match kind {
+        SourceKind::Synthetic => "quick",
+        SourceKind::FashionMnist => "fashion-mnist",
+        _ => "small-data",
+    };
+    find(name).expect("a preset of the list")
+}
+
+/// Every name, for a message.
+pub(crate) fn names() -> String {
+    ALL.map(|preset| format!("`{}`", preset.name)).join(", ")
+}

@@ -1,0 +1,205 @@
+//! What a key allows: reading a value's text, judging a value, and saying what would be right.
+
+use std::fmt;
+
+use barlow_data::source::SourceSpec;
+use barlow_nn::Widths;
+use toml::Value;
+
+use super::key::Kind;
+use super::nearest::nearest;
+use crate::devices::DeviceChoice;
+
+/// A range of finite numbers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bounds {
+    /// Lowest.
+    pub min: f64,
+    /// Highest, included.
+    pub max: f64,
+    /// Whether `min` itself is allowed.
+    pub is_min_allowed: bool,
+}
+
+/// 0 to 1.
+pub(super) const FRACTION: Bounds = Bounds { min: 0.0, max: 1.0, is_min_allowed: true };
+/// 0 and more; to be completed by a `max`.
+pub(super) const NON_NEGATIVE: Bounds = Bounds { min: 0.0, max: f64::MAX, is_min_allowed: true };
+/// More than 0; to be completed by a `max`.
+pub(super) const ABOVE_ZERO: Bounds = Bounds { min: 0.0, max: f64::MAX, is_min_allowed: false };
+
+/// Why a value is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal {
+    /// What would be right.
+    pub(super) allowed: String,
+    /// What the user probably meant, or can do.
+    pub(super) hint: Option<String>,
+}
+
+impl Bounds {
+    fn contains(self, number: f64) -> bool {
+        let is_above = if self.is_min_allowed { number >= self.min } else { number > self.min };
+        is_above && number <= self.max
+    }
+}
+
+impl fmt::Display for Bounds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { min, max, is_min_allowed } = self;
+        if *is_min_allowed {
+            write!(f, "from {min} to {max}")
+        } else {
+            write!(f, "above {min}, up to {max}")
+        }
+    }
+}
+
+impl Kind {
+    /// Reads what was typed after `--epochs` or `--set schedule.epochs=`; nothing if it is not a
+    /// value of this kind whatever the range.
+    pub(super) fn read(self, text: &str) -> Option<Value> {
+        let number = |text: &str| text.trim().replace('_', "").parse::<f64>().ok();
+        match self {
+            Self::Integer { .. } => text.trim().replace('_', "").parse().ok().map(Value::Integer),
+            Self::Number(_) => number(text).map(Value::Float),
+            Self::Boolean => text.trim().parse().ok().map(Value::Boolean),
+            Self::PerChannel(_) | Self::Interval(_) => {
+                let text = text.trim();
+                let inner = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
+                let inner = inner.unwrap_or(text).trim();
+                let parts = inner.split(',').filter(|_| !inner.is_empty());
+                parts
+                    .map(|part| number(part).map(Value::Float))
+                    .collect::<Option<_>>()
+                    .map(Value::Array)
+            }
+            Self::Choice(_)
+            | Self::Objective
+            | Self::Source { .. }
+            | Self::Widths
+            | Self::Device => {
+                let quoted = text.strip_prefix('"').and_then(|t| t.strip_suffix('"'));
+                Some(Value::String(quoted.unwrap_or(text).to_owned()))
+            }
+        }
+    }
+
+    /// What is allowed, in words that follow "expected".
+    pub(super) fn allowed(self, objectives: &[&str]) -> String {
+        match self {
+            Self::Integer { min, max } => format!("an integer from {min} to {max}"),
+            Self::Number(bounds) => format!("a number {bounds}"),
+            Self::Boolean => "`true` or `false`".to_owned(),
+            Self::Choice(words) => one_of(words),
+            Self::Objective => one_of(objectives),
+            Self::Source { may_be_empty } => {
+                let or_empty = if may_be_empty { ", or nothing" } else { "" };
+                format!(
+                    "a directory, a list file (.txt, .csv, .jsonl), `synthetic[:N[:SEED]]`, \
+                     `fashion-mnist[:train|:test]` or `idx:IMAGES[,LABELS]`{or_empty}"
+                )
+            }
+            Self::Widths => "widths such as `512-512-512`, each from 1 to 65536".to_owned(),
+            Self::Device => {
+                format!(
+                    "`auto`, or a device this program was built for: {}",
+                    DeviceChoice::built_in()
+                )
+            }
+            Self::PerChannel(bounds) => {
+                format!("no number, or one for each of 1 or 3 channels, {bounds}")
+            }
+            Self::Interval(bounds) => {
+                format!("two numbers {bounds}, the lower one first")
+            }
+        }
+    }
+
+    /// The value in its one form (whole numbers become numbers where numbers are wanted).
+    pub(super) fn judge(self, value: &Value, objectives: &[&str]) -> Result<Value, Refusal> {
+        let refusal = |hint| Refusal { allowed: self.allowed(objectives), hint };
+        match self {
+            Self::Integer { min, max } => value
+                .as_integer()
+                .filter(|number| (min..=max).contains(number))
+                .map(Value::Integer)
+                .ok_or_else(|| refusal(None)),
+            Self::Number(bounds) => number(value)
+                .filter(|&number| bounds.contains(number))
+                .map(Value::Float)
+                .ok_or_else(|| refusal(None)),
+            Self::Boolean => value.as_bool().map(Value::Boolean).ok_or_else(|| refusal(None)),
+            Self::PerChannel(bounds) => numbers(value, bounds)
+                .filter(|numbers| matches!(numbers.len(), 0 | 1 | 3))
+                .map(|numbers| floats(&numbers))
+                .ok_or_else(|| refusal(None)),
+            Self::Interval(bounds) => numbers(value, bounds)
+                .filter(|numbers| matches!(numbers[..], [low, high] if low <= high))
+                .map(|numbers| floats(&numbers))
+                .ok_or_else(|| refusal(None)),
+            Self::Choice(_)
+            | Self::Objective
+            | Self::Source { .. }
+            | Self::Widths
+            | Self::Device => {
+                let text = value.as_str().ok_or_else(|| refusal(None))?;
+                self.judge_text(text, objectives).map_err(refusal)?;
+                Ok(Value::String(text.to_owned()))
+            }
+        }
+    }
+
+    /// Whether a text is right; the error is a hint, where there is one.
+    fn judge_text(self, text: &str, objectives: &[&str]) -> Result<(), Option<String>> {
+        let among = |words: &[&str]| {
+            let did_you_mean = || {
+                nearest(text, words.iter().copied()).map(|word| format!("did you mean `{word}`?"))
+            };
+            if words.contains(&text) { Ok(()) } else { Err(did_you_mean()) }
+        };
+        match self {
+            Self::Choice(words) => among(words),
+            Self::Objective => among(objectives),
+            Self::Source { may_be_empty } => {
+                if text.is_empty() && may_be_empty {
+                    return Ok(());
+                }
+                SourceSpec::parse(text).map(drop).map_err(|error| Some(error.to_string()))
+            }
+            Self::Widths => {
+                text.parse::<Widths>().map(drop).map_err(|error| Some(error.to_string()))
+            }
+            Self::Device => {
+                text.parse::<DeviceChoice>().map(drop).map_err(|error| Some(error.to_string()))
+            }
+            Self::Integer { .. }
+            | Self::Number(_)
+            | Self::Boolean
+            | Self::PerChannel(_)
+            | Self::Interval(_) => Err(None),
+        }
+    }
+}
+
+fn one_of(words: &[&str]) -> String {
+    let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    format!("one of {}", words.join(", "))
+}
+
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Float(number) => Some(*number),
+        Value::Integer(number) => Some(*number as f64),
+        _ => None,
+    }
+}
+
+fn numbers(value: &Value, bounds: Bounds) -> Option<Vec<f64>> {
+    let numbers: Option<Vec<f64>> = value.as_array()?.iter().map(number).collect();
+    numbers.filter(|numbers| numbers.iter().all(|&number| bounds.contains(number)))
+}
+
+fn floats(numbers: &[f64]) -> Value {
+    Value::Array(numbers.iter().copied().map(Value::Float).collect())
+}

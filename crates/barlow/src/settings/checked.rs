@@ -1,0 +1,58 @@
+//! Options of commands that take no whole configuration, judged by the same table.
+
+use std::collections::BTreeMap;
+
+use toml::Value;
+
+use super::key::find;
+use super::layers;
+use super::problem::SettingsProblems;
+use super::reading;
+use super::{TypedOption, TypedSettings};
+
+/// Values of single keys that are right.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckedOptions {
+    values: BTreeMap<&'static str, Value>,
+}
+
+impl CheckedOptions {
+    /// Judges each option by the key it stands for.
+    ///
+    /// # Errors
+    /// If any value is wrong; the error lists all of them.
+    pub fn check(options: &[TypedOption]) -> Result<Self, SettingsProblems> {
+        let mut problems = Vec::new();
+        let typed = TypedSettings { options: options.to_vec(), ..TypedSettings::default() };
+        let layer = reading::options(&typed, &mut problems);
+        let mut values = BTreeMap::new();
+        for (key, given) in &layer {
+            match layers::judge(key, given, &[]) {
+                Ok(value) => {
+                    values.insert(key.name.as_str(), value);
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if problems.is_empty() { Ok(Self { values }) } else { Err(SettingsProblems { problems }) }
+    }
+
+    /// The whole number of a key, if it was given.
+    pub fn size(&self, key: &str) -> Option<usize> {
+        debug_assert!(find(key).is_some(), "`{key}` is no key");
+        let number = self.values.get(key)?.as_integer()?;
+        Some(usize::try_from(number).expect("sizes are not negative, and fit 64 bits"))
+    }
+
+    /// The number of a key, if it was given.
+    pub fn number(&self, key: &str) -> Option<f64> {
+        debug_assert!(find(key).is_some(), "`{key}` is no key");
+        self.values.get(key)?.as_float()
+    }
+
+    /// The text of a key, if it was given.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        debug_assert!(find(key).is_some(), "`{key}` is no key");
+        self.values.get(key)?.as_str()
+    }
+}

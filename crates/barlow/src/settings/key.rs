@@ -1,0 +1,68 @@
+//! A configuration key, and finding one by its name.
+
+use std::sync::LazyLock;
+
+use super::allowed::Bounds;
+use super::table;
+
+/// A configuration key.
+#[derive(Debug, Clone)]
+pub struct Key {
+    /// Full name, `train.batch_size`.
+    pub name: String,
+    /// What values it takes.
+    pub kind: Kind,
+    /// One line, without a final stop.
+    pub help: &'static str,
+    /// Whether a resumed run may have another value.
+    pub may_change_on_resume: bool,
+}
+
+/// What values a key takes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kind {
+    /// An integer, both ends included.
+    Integer {
+        /// Lowest.
+        min: i64,
+        /// Highest.
+        max: i64,
+    },
+    /// A finite number.
+    Number(Bounds),
+    /// `true` or `false`.
+    Boolean,
+    /// One of some words.
+    Choice(&'static [&'static str]),
+    /// An objective of this program.
+    Objective,
+    /// Images, as on the command line.
+    Source {
+        /// Whether an empty text stands for "none".
+        may_be_empty: bool,
+    },
+    /// Widths of the projector's layers, `512-512-512`.
+    Widths,
+    /// Where to compute.
+    Device,
+    /// No number, or one for each of 1 or 3 channels.
+    PerChannel(Bounds),
+    /// Lowest and highest of what is drawn.
+    Interval(Bounds),
+}
+
+/// All keys, in the order of `config.toml`.
+pub fn keys() -> &'static [Key] {
+    static KEYS: LazyLock<Vec<Key>> = LazyLock::new(table::all);
+    &KEYS
+}
+
+/// The key of this name.
+pub(super) fn find(name: &str) -> Option<&'static Key> {
+    keys().iter().find(|key| key.name == name)
+}
+
+/// Names that some key begins with, before a dot: `views`, `views.a`.
+pub(super) fn is_section(name: &str) -> bool {
+    keys().iter().any(|key| key.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
+}

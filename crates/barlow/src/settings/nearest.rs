@@ -1,0 +1,69 @@
+//! What a misspelt name was probably meant to be.
+
+use strsim::normalized_damerau_levenshtein as similarity;
+
+/// Below this likeness (1 is equal) a suggestion is more puzzling than helpful.
+const THRESHOLD: f64 = 0.6;
+/// A name without its section, or in another one, is worth slightly less than the full name.
+const IN_ANOTHER_SECTION: f64 = 0.95;
+/// The likeness of a word to a name that it is a part of (`batch` to `batch_size`): this, and
+/// somewhat more the more the rest is alike.
+const AS_A_PART: f64 = 0.65;
+const BY_THE_REST: f64 = 0.1;
+
+/// The name most like `typed`, if any is like it; the first of equals.
+pub(super) fn nearest<'a>(
+    typed: &str,
+    names: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let typed = typed.to_lowercase();
+    let mut best = (THRESHOLD, None);
+    for name in names {
+        let likeness = likeness(&typed, name);
+        if likeness > best.0 {
+            best = (likeness, Some(name));
+        }
+    }
+    best.1
+}
+
+fn likeness(typed: &str, name: &str) -> f64 {
+    let (typed_leaf, leaf) = (leaf(typed), leaf(name));
+    let part = typed_leaf.len() >= 3 && leaf.split('_').any(|word| word == typed_leaf);
+    similarity(typed, name).max(IN_ANOTHER_SECTION * similarity(typed_leaf, leaf)).max(if part {
+        AS_A_PART
+    } else {
+        0.0
+    })
+}
+
+fn leaf(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::keys;
+    use super::*;
+
+    #[test]
+    fn slips_and_missing_sections_find_their_key() {
+        for (typed, key) in [
+            ("objective.lambd", "objective.lambda"),
+            ("lambda", "objective.lambda"),
+            ("train.epochs", "schedule.epochs"),
+            ("optimiser.momentum", "optimizer.momentum"),
+            ("train.batch", "train.batch_size"),
+            ("views.b.solarise_probability", "views.b.solarize_probability"),
+            ("Train.Seed", "train.seed"),
+        ] {
+            let found = nearest(typed, keys().iter().map(|key| key.name.as_str()));
+            assert_eq!(found, Some(key), "{typed}");
+        }
+    }
+
+    #[test]
+    fn what_is_like_nothing_finds_nothing() {
+        assert_eq!(nearest("colour.of.the.moon", keys().iter().map(|key| key.name.as_str())), None);
+    }
+}

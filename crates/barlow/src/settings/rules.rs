@@ -1,0 +1,92 @@
+//! What values must be to each other.
+
+use barlow_data::source::{SourceKind, SourceSpec, Synthetic};
+
+use super::layers::Judged;
+use super::problem::Problem;
+
+/// Adds every disagreement between values that are right by themselves.
+pub(super) fn check(judged: &Judged<'_>, problems: &mut Vec<Problem>) {
+    problems.extend(
+        [
+            channels(judged),
+            per_channel(judged, "views.mean"),
+            per_channel(judged, "views.std"),
+            mean_and_std(judged),
+            resize(judged),
+            image_size(judged),
+            max_images(judged),
+            synthetic_version(judged),
+        ]
+        .into_iter()
+        .flatten(),
+    );
+}
+
+fn channels(judged: &Judged<'_>) -> Option<Problem> {
+    (judged.integer("data.channels")? == 2).then(|| {
+        judged.problem("data.channels", "1, 3, or 0 to take what the images have".to_owned(), None)
+    })
+}
+
+/// A list with a number per channel has as many as there are channels.
+fn per_channel(judged: &Judged<'_>, key: &str) -> Option<Problem> {
+    let channels = usize::try_from(judged.integer("data.channels")?).ok()?;
+    let length = judged.length(key)?;
+    let is_right = length == 0 || channels == 0 || channels == 2 || length == channels;
+    (!is_right).then(|| {
+        let allowed = format!("{channels} number(s), as `data.channels` is {channels}, or []");
+        judged.problem(key, allowed, None)
+    })
+}
+
+fn mean_and_std(judged: &Judged<'_>) -> Option<Problem> {
+    let (mean, std) = (judged.length("views.mean")?, judged.length("views.std")?);
+    (mean != std && mean > 0 && std > 0).then(|| {
+        judged.problem("views.std", format!("as many numbers as `views.mean` has: {mean}"), None)
+    })
+}
+
+fn resize(judged: &Judged<'_>) -> Option<Problem> {
+    let image_size = judged.integer("views.image_size")?;
+    let resize = judged.integer("views.resize")?;
+    (resize != 0 && resize < image_size).then(|| {
+        let allowed = format!("0, or at least `views.image_size`, which is {image_size}");
+        judged.problem("views.resize", allowed, None)
+    })
+}
+
+/// After the last stage something must be left: the small stem shrinks a side 8 times, the standard
+/// one 32 times.
+fn image_size(judged: &Judged<'_>) -> Option<Problem> {
+    let is_standard = judged.text("encoder.stem")? == "standard";
+    let image_size = judged.integer("views.image_size")?;
+    (is_standard && image_size < 32).then(|| {
+        judged.problem(
+            "views.image_size",
+            "at least 32 with `encoder.stem` \"standard\"".to_owned(),
+            Some("for small images use `--set encoder.stem=small`"),
+        )
+    })
+}
+
+fn max_images(judged: &Judged<'_>) -> Option<Problem> {
+    let (images, batch) = (judged.integer("data.max_images")?, judged.integer("train.batch_size")?);
+    (images != 0 && images < batch).then(|| {
+        let allowed = format!("0, or at least one batch: `train.batch_size` is {batch}");
+        judged.problem("data.max_images", allowed, None)
+    })
+}
+
+/// Images of another version are other images; a run that began with them cannot go on here.
+fn synthetic_version(judged: &Judged<'_>) -> Option<Problem> {
+    let version = judged.integer("data.synthetic_version")?;
+    let is_synthetic = ["data.source", "probe.train", "probe.test"].into_iter().any(|key| {
+        let spec = judged.text(key).and_then(|text| SourceSpec::parse(text).ok());
+        spec.is_some_and(|spec| spec.kind() == SourceKind::Synthetic)
+    });
+    (is_synthetic && version != i64::from(Synthetic::VERSION)).then(|| {
+        let allowed = format!("{}, which this version of the program draws", Synthetic::VERSION);
+        judged.problem("data.synthetic_version", allowed, None)
+    })
+}
