@@ -43,7 +43,7 @@ pub enum Command {
     /// Train an encoder on unlabelled images
     Pretrain(Box<PretrainArguments>),
     /// Judge an encoder by its nearest neighbours, on labelled images
-    Knn(KnnArguments),
+    Knn(Box<KnnArguments>),
     /// Draw a contact sheet of what training will see
     Views(Box<ViewsArguments>),
     /// Show devices, processor, memory and versions

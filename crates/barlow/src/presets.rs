@@ -20,11 +20,15 @@ macro_rules! preset {
     };
 }
 
+const QUICK: Preset = preset!("quick");
+const FASHION_MNIST: Preset = preset!("fashion-mnist");
+const SMALL_DATA: Preset = preset!("small-data");
+
 /// Every preset, from the quickest.
 pub static ALL: [Preset; 6] = [
-    preset!("quick"),
-    preset!("fashion-mnist"),
-    preset!("small-data"),
+    QUICK,
+    FASHION_MNIST,
+    SMALL_DATA,
     preset!("cifar"),
     preset!("imagenet-300"),
     preset!("imagenet"),
@@ -37,12 +41,11 @@ pub fn find(name: &str) -> Option<&'static Preset> {
 
 /// The preset for images of this kind, where none is named.
 pub fn for_source(kind: SourceKind) -> &'static Preset {
-    let name = match kind {
-        SourceKind::Synthetic => "quick",
-        SourceKind::FashionMnist => "fashion-mnist",
-        _ => "small-data",
-    };
-    find(name).expect("a preset of the list")
+    match kind {
+        SourceKind::Synthetic => &QUICK,
+        SourceKind::FashionMnist => &FASHION_MNIST,
+        _ => &SMALL_DATA,
+    }
 }
 
 /// Every name, for a message.

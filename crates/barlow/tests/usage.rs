@@ -18,15 +18,15 @@ fn barlow(folder: &Path, arguments: &[&str]) -> Output {
 
 /// Standard error of a command that is refused with 2 before it did anything.
 fn refused(arguments: &[&str]) -> String {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder for the test");
     refused_in(folder.path(), arguments)
 }
 
 fn refused_in(folder: &Path, arguments: &[&str]) -> String {
-    let files = || fs::read_dir(folder).unwrap().count();
+    let files = || fs::read_dir(folder).expect("the folder can be read").count();
     let before = files();
     let output = barlow(folder, arguments);
-    let stderr = String::from_utf8(output.stderr).unwrap();
+    let stderr = String::from_utf8(output.stderr).expect("messages are UTF-8");
     assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
     assert!(stderr.starts_with("error: "), "{stderr}");
     assert!(output.stdout.is_empty(), "{arguments:?}: stdout is for data");

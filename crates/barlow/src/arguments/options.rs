@@ -38,32 +38,32 @@ impl ConfigurationOptions {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Frequent keys")]
 pub struct FrequentOptions {
-    /// Passes over the images, 1 or more [key: schedule.epochs]
+    /// Passes over the images, 1 or more [key: `schedule.epochs`]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub epochs: Option<String>,
     /// resnet18, resnet34, resnet50, resnet101 or resnet152 (also called backbone)
-    /// [key: encoder.name]
+    /// [key: `encoder.name`]
     #[arg(long, value_name = "NAME")]
     pub encoder: Option<String>,
-    /// Channels of the encoder's first stage; 64 is torchvision's [key: encoder.width]
+    /// Channels of the encoder's first stage; 64 is torchvision's [key: `encoder.width`]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub width: Option<String>,
-    /// Widths of the projector's layers, as 2048-2048-2048 [key: projector.widths]
+    /// Widths of the projector's layers, as 2048-2048-2048 [key: `projector.widths`]
     #[arg(long, value_name = "WIDTHS", allow_negative_numbers = true)]
     pub projector: Option<String>,
-    /// The loss [key: objective.name]
+    /// The loss [key: `objective.name`]
     #[arg(long, value_name = "NAME")]
     pub objective: Option<String>,
-    /// Weight of the redundancy-reduction term, 0 or more [key: objective.lambda]
+    /// Weight of the redundancy-reduction term, 0 or more [key: `objective.lambda`]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub lambda: Option<String>,
-    /// Decides first weights, sample order and views, 0 or more [key: train.seed]
+    /// Decides first weights, sample order and views, 0 or more [key: `train.seed`]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<String>,
-    /// Labelled images whose labels vote in k-NN along the way [key: probe.train]
+    /// Labelled images whose labels vote in k-NN along the way [key: `probe.train`]
     #[arg(long, value_name = "SRC")]
     pub probe_train: Option<String>,
-    /// Labelled images that k-NN judges along the way [key: probe.test]
+    /// Labelled images that k-NN judges along the way [key: `probe.test`]
     #[arg(long, value_name = "SRC")]
     pub probe_test: Option<String>,
 }
@@ -88,19 +88,19 @@ impl FrequentOptions {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Computing")]
 pub struct ComputeOptions {
-    /// Side of the images that the encoder sees, pixels, 8 to 16384 [key: views.image_size]
+    /// Side of the images that the encoder sees, pixels, 8 to 16384 [key: `views.image_size`]
     #[arg(long, value_name = "PX", allow_negative_numbers = true)]
     pub image_size: Option<String>,
-    /// Images that are computed together, 2 or more [key: train.batch_size]
+    /// Images that are computed together, 2 or more [key: `train.batch_size`]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub batch_size: Option<String>,
-    /// auto, cpu, or a device this program was built for, as cuda:0 [key: train.device]
+    /// auto, cpu, or a device this program was built for, as cuda:0 [key: `train.device`]
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
-    /// auto or f32 [key: train.precision]
+    /// auto or f32 [key: `train.precision`]
     #[arg(long, value_name = "NAME")]
     pub precision: Option<String>,
-    /// Threads that decode images; 0 for one a core; does not change results [key: data.workers]
+    /// Threads that decode images; 0 for one a core; does not change results [key: `data.workers`]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub workers: Option<String>,
 }

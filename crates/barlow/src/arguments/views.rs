@@ -35,10 +35,10 @@ pub struct ViewsArguments {
     /// Print what was drawn for every view as one JSON document on stdout
     #[arg(long)]
     pub json: bool,
-    /// Side of the views, pixels, 8 to 16384 [key: views.image_size]
+    /// Side of the views, pixels, 8 to 16384 [key: `views.image_size`]
     #[arg(long, value_name = "PX", allow_negative_numbers = true)]
     pub image_size: Option<String>,
-    /// Seed of the run whose views to show, 0 or more [key: train.seed]
+    /// Seed of the run whose views to show, 0 or more [key: `train.seed`]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<String>,
     /// Preset, file, single keys.

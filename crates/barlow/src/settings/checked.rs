@@ -31,7 +31,7 @@ impl CheckedOptions {
                 Ok(value) => {
                     values.insert(key.name.as_str(), value);
                 }
-                Err(problem) => problems.push(problem),
+                Err(problem) => problems.push(*problem),
             }
         }
         if problems.is_empty() { Ok(Self { values }) } else { Err(SettingsProblems { problems }) }
@@ -40,8 +40,7 @@ impl CheckedOptions {
     /// The whole number of a key, if it was given.
     pub fn size(&self, key: &str) -> Option<usize> {
         debug_assert!(find(key).is_some(), "`{key}` is no key");
-        let number = self.values.get(key)?.as_integer()?;
-        Some(usize::try_from(number).expect("sizes are not negative, and fit 64 bits"))
+        self.values.get(key)?.as_integer().and_then(|number| usize::try_from(number).ok())
     }
 
     /// The number of a key, if it was given.

@@ -1,6 +1,6 @@
 //! Settings as `config.toml`: written with every default and its meaning, read back to the same.
 
-use std::fmt::{Debug, Write};
+use std::fmt::Debug;
 use std::path::Path;
 
 use barlow_train::settings::Settings;
@@ -15,26 +15,23 @@ use super::reading;
 ///
 /// `header` goes on top as comments, line by line.
 pub fn to_config_toml(settings: &Settings, header: &str) -> String {
-    let mut text = String::new();
-    for line in header.lines() {
-        text.push_str(format!("# {line}").trim_end());
-        text.push('\n');
-    }
+    let mut lines: Vec<String> = header.lines().map(|line| format!("# {line}")).collect();
     let mut section = "";
     for (key, value) in values_of(settings) {
-        let (table, name) = key.name.rsplit_once('.').expect("every key is in a section");
+        let (table, name) = key.name.rsplit_once('.').unwrap_or(("", &key.name));
         if table != section {
-            let gap = if text.is_empty() { "" } else { "\n" };
-            write!(text, "{gap}[{table}]\n").expect(IN_MEMORY);
+            if !lines.is_empty() {
+                lines.push(String::new());
+            }
+            lines.push(format!("[{table}]"));
             section = table;
         }
-        let value = written(key.kind, &value);
-        write!(text, "# {}\n{name} = {value}\n", key.help).expect(IN_MEMORY);
+        lines.push(format!("# {}", key.help));
+        lines.push(format!("{name} = {}", written(key.kind, &value)));
     }
-    text
+    lines.push(String::new());
+    lines.join("\n")
 }
-
-const IN_MEMORY: &str = "a string takes all that is written to it";
 
 /// A value as TOML. Numbers per channel have 32 bits and are written as such: 0.286, not the
 /// 0.28600000381469727 that they become on the way to 64.

@@ -63,7 +63,7 @@ impl Layers {
 
     fn judge_with(
         &self,
-        judge: impl Fn(&Key, &Given) -> Result<Value, Problem>,
+        judge: impl Fn(&Key, &Given) -> Result<Value, Box<Problem>>,
         problems: &mut Vec<Problem>,
     ) -> Judged<'_> {
         let mut values = BTreeMap::new();
@@ -72,7 +72,7 @@ impl Layers {
                 Ok(value) => {
                     values.insert(key.name.as_str(), value);
                 }
-                Err(problem) => problems.push(problem),
+                Err(problem) => problems.push(*problem),
             }
         }
         Judged { values, layers: self }
@@ -80,7 +80,7 @@ impl Layers {
 }
 
 /// Judges one value by its key.
-pub(super) fn judge(key: &Key, given: &Given, objectives: &[&str]) -> Result<Value, Problem> {
+pub(super) fn judge(key: &Key, given: &Given, objectives: &[&str]) -> Result<Value, Box<Problem>> {
     let refusal = match &given.value {
         Some(value) => match key.kind.judge(value, objectives) {
             Ok(value) => return Ok(value),
@@ -88,13 +88,13 @@ pub(super) fn judge(key: &Key, given: &Given, objectives: &[&str]) -> Result<Val
         },
         None => Refusal { allowed: key.kind.allowed(objectives), hint: None },
     };
-    Err(Problem::Value {
+    Err(Box::new(Problem::Value {
         key: key.name.clone(),
         value: given.shown.clone(),
         origin: given.origin.clone(),
         allowed: refusal.allowed,
         hint: refusal.hint,
-    })
+    }))
 }
 
 /// Values that are right by themselves; those of other keys are missing.

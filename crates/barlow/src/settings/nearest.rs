@@ -6,10 +6,8 @@ use strsim::normalized_damerau_levenshtein as similarity;
 const THRESHOLD: f64 = 0.6;
 /// A name without its section, or in another one, is worth slightly less than the full name.
 const IN_ANOTHER_SECTION: f64 = 0.95;
-/// The likeness of a word to a name that it is a part of (`batch` to `batch_size`): this, and
-/// somewhat more the more the rest is alike.
+/// The likeness of a word to a name that it is a part of (`batch` to `batch_size`).
 const AS_A_PART: f64 = 0.65;
-const BY_THE_REST: f64 = 0.1;
 
 /// The name most like `typed`, if any is like it; the first of equals.
 pub(super) fn nearest<'a>(
@@ -29,12 +27,9 @@ pub(super) fn nearest<'a>(
 
 fn likeness(typed: &str, name: &str) -> f64 {
     let (typed_leaf, leaf) = (leaf(typed), leaf(name));
-    let part = typed_leaf.len() >= 3 && leaf.split('_').any(|word| word == typed_leaf);
-    similarity(typed, name).max(IN_ANOTHER_SECTION * similarity(typed_leaf, leaf)).max(if part {
-        AS_A_PART
-    } else {
-        0.0
-    })
+    let is_part = typed_leaf.len() >= 3 && leaf.split('_').any(|word| word == typed_leaf);
+    let part = if is_part { AS_A_PART } else { 0.0 };
+    similarity(typed, name).max(IN_ANOTHER_SECTION * similarity(typed_leaf, leaf)).max(part)
 }
 
 fn leaf(name: &str) -> &str {
