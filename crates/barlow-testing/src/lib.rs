@@ -66,10 +66,16 @@ impl Fixture {
         let tensors = self.tensors();
         let view = tensors.tensor(name).unwrap_or_else(|e| panic!("{name} in {}: {e}", self.name));
         let values = match view.dtype() {
-            Dtype::F64 => view.data().as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
-            Dtype::F32 => {
-                view.data().as_chunks().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect()
+            Dtype::F64 => {
+                view.data().as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect()
             }
+            Dtype::F32 => view
+                .data()
+                .as_chunks()
+                .0
+                .iter()
+                .map(|b| f64::from(f32::from_le_bytes(*b)))
+                .collect(),
             other => panic!("{name} in {} is {other:?}", self.name),
         };
         (view.shape().to_vec(), values)
@@ -131,6 +137,26 @@ pub fn fill(name: &str, len: usize, low: f64, high: f64) -> Vec<f32> {
         .collect()
 }
 
+/// Contents of a network's tensor, by its full name and shape, as the fixtures of encoders and of
+/// the whole model have them (`fill_model` of `reference/resnet.py`).
+///
+/// # Panics
+/// If a tensor of this name and shape is in no model.
+pub fn fill_parameter(name: &str, shape: &[usize]) -> Vec<f32> {
+    let (low, high) = match (shape, name.rsplit('.').next()) {
+        (&[outputs, _, height, width], _) => symmetric(6.0 / (outputs * height * width) as f64),
+        (&[_, inputs], _) => symmetric(3.0 / inputs as f64),
+        ([_], Some("weight" | "running_var")) => (0.5, 1.5),
+        ([_], Some("bias" | "running_mean")) => (-0.2, 0.2),
+        _ => panic!("no model has a tensor `{name}` of shape {shape:?}"),
+    };
+    fill(name, shape.iter().product(), low, high)
+}
+
+fn symmetric(square: f64) -> (f64, f64) {
+    (-square.sqrt(), square.sqrt())
+}
+
 fn finalise(mut v: u64) -> u64 {
     v = v.wrapping_add(0x9e37_79b9_7f4a_7c15);
     v = (v ^ (v >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -145,9 +171,14 @@ mod tests {
     #[test]
     #[expect(clippy::float_cmp, reason = "the contents are exact by definition")]
     fn fill_gives_the_values_stated_in_the_readme() {
-        let expected =
-            [0.090_149_879_455_566_4, -0.850_370_526_313_781_7, 0.920_037_746_429_443_4, 0.687_371_015_548_706];
-        let found: Vec<f64> = fill("conv1.weight", 4, -1.0, 1.0).into_iter().map(f64::from).collect();
+        let expected = [
+            0.090_149_879_455_566_4,
+            -0.850_370_526_313_781_7,
+            0.920_037_746_429_443_4,
+            0.687_371_015_548_706,
+        ];
+        let found: Vec<f64> =
+            fill("conv1.weight", 4, -1.0, 1.0).into_iter().map(f64::from).collect();
         assert_eq!(found, expected);
     }
 }
