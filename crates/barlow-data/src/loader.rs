@@ -35,6 +35,12 @@ pub use evaluation::{EvaluationBatch, EvaluationBatches, EvaluationConfig};
 /// The purpose of the key that orders an epoch.
 const SAMPLE_ORDER: u64 = u64::from_be_bytes(*b"smplordr");
 
+/// The order of an epoch: the position in the source of each sample, for `images` images.
+pub fn epoch_order(seed: u64, epoch: u64, images: usize) -> Permutation {
+    let key = Key { seed, purpose: SAMPLE_ORDER, epoch, ..Key::default() };
+    Permutation::new(key, images as u64)
+}
+
 /// How a [`Loader`] works.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoaderConfig {
@@ -217,13 +223,7 @@ impl Filler {
         let batch_size = self.config.batch_size;
         let (epoch, index) = (step / self.steps_per_epoch, step % self.steps_per_epoch);
         let images = self.source.len();
-        let key = Key {
-            seed: self.config.seed,
-            purpose: SAMPLE_ORDER,
-            epoch,
-            position: 0,
-        };
-        let order = Permutation::new(key, images as u64);
+        let order = epoch_order(self.config.seed, epoch, images);
         let buffers = self.returned.try_recv().ok();
         let work = batch::Work {
             source: &*self.source,

@@ -12,6 +12,7 @@ mod idx;
 mod list;
 mod natural;
 mod spec;
+mod subset;
 mod synthetic;
 
 use std::fmt::Debug;
@@ -26,6 +27,7 @@ pub use error::SourceError;
 pub use idx::Idx;
 pub use list::List;
 pub use spec::{SourceKind, SourceSpec, SpecError, Split};
+pub use subset::{Subset, is_spread};
 pub use synthetic::Synthetic;
 
 /// A numbered collection of images; ids are positions, `0..len()`, in a fixed order.

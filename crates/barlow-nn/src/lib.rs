@@ -8,6 +8,7 @@
 
 pub mod collective;
 pub mod encoder;
+pub mod encoder_file;
 mod init;
 pub mod layers;
 pub mod named;

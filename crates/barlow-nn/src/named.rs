@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Gradients, Tensor, TensorData};
 
 use crate::tensor_file::{Array, Tensors};
 
@@ -202,4 +202,29 @@ pub fn load<M: Module>(module: M, arrays: &Tensors, prefix: &str) -> Result<M, W
     } else {
         Err(mismatch)
     }
+}
+
+/// Collects the gradients of trained tensors.
+struct GradientVisitor<'a> {
+    path: Path,
+    gradients: &'a Gradients,
+    found: BTreeMap<String, Tensor<1>>,
+}
+
+impl ModuleVisitor for GradientVisitor<'_> {
+    follow_path!();
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = param.val().grad(self.gradients) {
+            self.found.insert(self.path.name(), gradient.flatten(0, D - 1));
+        }
+    }
+}
+
+/// The gradient of each trained tensor that took part, by name, flattened.
+pub fn gradients(module: &impl Module, gradients: &Gradients) -> BTreeMap<String, Tensor<1>> {
+    let mut visitor =
+        GradientVisitor { path: Path::default(), gradients, found: BTreeMap::new() };
+    module.visit(&mut visitor);
+    visitor.found
 }

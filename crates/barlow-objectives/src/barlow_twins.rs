@@ -89,7 +89,7 @@ impl BarlowTwins {
     /// # Numerics
     /// Products and means in the tensors' precision; sums over dimensions on the host in f64.
     pub fn loss(&self, embeddings: [Tensor<2>; 2], form: CrossCorrelationForm) -> BarlowTwinsLoss {
-        let [n, d] = embeddings[0].dims();
+        let [n, _] = embeddings[0].dims();
         let count = n as f64;
         let [a, b] = embeddings.map(Standardised::new);
         let diagonal = (a.values.clone() * b.values.clone()).mean_dim(0);

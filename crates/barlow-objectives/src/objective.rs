@@ -133,7 +133,7 @@ pub struct Reading {
     /// Length of what the objective reads.
     pub dim: usize,
     /// The objective's measures.
-    pub measures: BTreeMap<&'static str, f64>,
+    pub measures: BTreeMap<String, f64>,
 }
 
 impl Reading {

@@ -1,1 +1,40 @@
-//! Placeholder.
+//! Self-supervised image encoders by Barlow Twins: the libraries under one name, and the program.
+//!
+//! The libraries: [`data`] (images in, views out), [`nn`] (encoders), [`objectives`] (Barlow Twins
+//! and the seam for others), [`train`] (the loop), [`eval`] (what an encoder is worth). The program
+//! is [`run`]: arguments as typed ([`arguments`]), settings as resolved ([`settings`]), then one of
+//! [`commands`].
+
+pub mod arguments;
+pub mod commands;
+pub mod devices;
+pub mod doctor;
+pub mod exit;
+mod images;
+pub mod presets;
+pub mod settings;
+
+pub use barlow_data as data;
+pub use barlow_eval as eval;
+pub use barlow_nn as nn;
+pub use barlow_objectives as objectives;
+pub use barlow_train as train;
+
+use std::process::ExitCode;
+
+use barlow_objectives::Registry;
+use clap::Parser;
+
+use crate::arguments::{Arguments, Command};
+
+/// The whole program, with the objectives of `registry`.
+pub fn run(registry: &Registry) -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match &arguments.command {
+        Command::Pretrain(arguments) => commands::pretrain(arguments, registry),
+        Command::Knn(arguments) => commands::knn(arguments),
+        Command::Views(arguments) => commands::views(arguments, registry),
+        Command::Doctor(arguments) => commands::doctor(*arguments),
+    };
+    exit::conclude(result).into()
+}

@@ -103,10 +103,10 @@ impl Pattern {
             }
             Self::Crosses => staggered(u, v, [0.9, 0.9], |a, b| {
                 let (a, b) = (a.abs(), b.abs());
-                (a - 0.15).max(b - 0.45).min((b - 0.15).max(a - 0.45))
+                (a - 0.17).max(b - 0.46).min((b - 0.17).max(a - 0.46))
             }),
             Self::Triangles => staggered(u, v, [0.9, 0.9], |a, b| {
-                (0.866 * a.abs() - 0.5 * b).max(b) - 0.29
+                (0.866 * a.abs() - 0.5 * b).max(b) - 0.31
             }),
             Self::Dashes => {
                 staggered(u, v, [1.4, 0.8], |a, b| (a.abs() - 0.19).max(b.abs() - 0.47))

@@ -14,32 +14,26 @@ use crate::Image;
 const SIZE: usize = 32;
 
 /// Pixels from an element to the next.
-const PERIOD_PX: (f64, f64) = (8.0, 11.0);
+const PERIOD_PX: (f64, f64) = (6.5, 9.0);
 
-/// The largest tangent of the angle by which a pattern is turned: 17 degrees.
-const TILT: f64 = 0.3;
+/// The largest tangent of the angle by which a pattern is turned: 9 degrees.
+const TILT: f64 = 0.15;
 
 /// Stretch of one axis; the other is shrunk as much.
 const STRETCH: (f64, f64) = (0.85, 1.18);
 
 /// By how much elements are thicker or thinner, at most, in periods: as much as classes differ in
-/// what they cover of the ground, so that counting pixels tells nothing.
+/// what they cover of the ground, so that counting pixels tells little.
 const SWELL: f64 = 0.04;
 
-/// How far the ground's grey is from the middle, at most.
-const GROUND_LEVEL: f64 = 16.0;
-
-/// How far a channel of the ground is from its grey, at most.
-const GROUND_TINT: f64 = 6.0;
-
-/// How many colours the elements of an image have, half of them lighter than the ground.
-const PAINTS: usize = 4;
-
 /// How much lighter or darker than the ground an element is.
-const CONTRAST: (f64, f64) = (45.0, 90.0);
+const CONTRAST: (f64, f64) = (55.0, 85.0);
 
-/// How far a channel of an element is from its grey, at most.
-const CHROMA: f64 = 60.0;
+/// How far a channel of the light is from grey, at most, at the corners of its lattice.
+const CHROMA: f64 = 30.0;
+
+/// Cells of the light's lattice in a row, and rows.
+const LIGHTS: usize = 4;
 
 /// Most amplitude of the grain, from lowest to highest.
 const GRAIN: f64 = 12.0;
@@ -47,22 +41,35 @@ const GRAIN: f64 = 12.0;
 /// Draws one image, 32 x 32 pixels, red, green and blue.
 pub(super) fn draw(pattern: Pattern, stream: &mut Stream) -> Image {
     let pose = Pose::random(stream);
-    let ground = ground(stream);
-    let paints: [_; PAINTS] = std::array::from_fn(|paint_id| paint(stream, paint_id % 2 == 0));
-    let choices = stream.bits();
+    let light = Light::random(stream);
+    let contrast = stream.uniform(CONTRAST.0, CONTRAST.1) as f32;
+    let share_lighter = stream.unit() as f32;
+    let signs = stream.bits();
     let grain = stream.uniform(0.0, GRAIN) as f32;
-    let mut image = Image::new(SIZE, SIZE, 3);
-    for (place, pixel) in image.pixels.chunks_exact_mut(3).enumerate() {
-        let (u, v) = pose.place((place % SIZE) as f32, (place / SIZE) as f32);
+    let mut canvas = vec![[0.0; 3]; SIZE * SIZE];
+    let mut sum = [0.0; 3];
+    for (place, colour) in canvas.iter_mut().enumerate() {
+        let (x, y) = ((place % SIZE) as f32, (place / SIZE) as f32);
+        let (u, v) = pose.place(x, y);
         let point = pattern.at(u, v);
         // An edge is one pixel wide: half covered where the distance is none.
         let cover = (0.5 - (point.distance - pose.swell) * pose.period_px).clamp(0.0, 1.0);
-        let paint = paints[choice(choices, point.element)];
+        let is_lighter = chance_of(signs, point.element) < share_lighter;
+        let step = if is_lighter { contrast } else { -contrast };
+        let tint = light.at(x, y);
         let speckle = stream.bits();
-        for (channel, sample) in pixel.iter_mut().enumerate() {
-            let speckle = fraction(speckle, channel) - 0.5;
-            let value = ground[channel] + paint[channel] * cover + speckle * grain;
-            *sample = (value + 0.5).clamp(0.0, 255.0) as u8;
+        for channel in 0..3 {
+            let speckle = (fraction(speckle, channel) - 0.5) * grain;
+            colour[channel] = step * cover + tint[channel] + speckle;
+            sum[channel] += colour[channel];
+        }
+    }
+    let mean = sum.map(|sum| sum / canvas.len() as f32);
+    let mut image = Image::new(SIZE, SIZE, 3);
+    for (pixel, colour) in image.pixels.chunks_exact_mut(3).zip(&canvas) {
+        for channel in 0..3 {
+            let value = 127.5 + colour[channel] - mean[channel];
+            pixel[channel] = (value + 0.5).clamp(0.0, 255.0) as u8;
         }
     }
     image
@@ -103,25 +110,39 @@ impl Pose {
     }
 }
 
-/// A random colour near the middle grey.
-fn ground(stream: &mut Stream) -> [f32; 3] {
-    let level = 127.5 + stream.uniform(-GROUND_LEVEL, GROUND_LEVEL) as f32;
-    let mut channel = || stream.uniform(-GROUND_TINT, GROUND_TINT) as f32;
-    without_grey([channel(), channel(), channel()]).map(|tint| level + tint)
+/// Coloured light: a lattice of random colours, smooth in between.
+#[derive(Debug)]
+struct Light {
+    corners: [[[f32; 3]; LIGHTS + 1]; LIGHTS + 1],
 }
 
-/// By how much a paint's colour differs from the ground's: lighter or darker, in any hue.
-fn paint(stream: &mut Stream, is_lighter: bool) -> [f32; 3] {
-    let step = stream.uniform(CONTRAST.0, CONTRAST.1) as f32;
-    let step = if is_lighter { step } else { -step };
-    let mut channel = || stream.uniform(-CHROMA, CHROMA) as f32;
-    without_grey([channel(), channel(), channel()]).map(|tint| step + tint)
+impl Light {
+    fn random(stream: &mut Stream) -> Self {
+        let mut channel = || stream.uniform(-CHROMA, CHROMA) as f32;
+        let mut corner = || without_grey([channel(), channel(), channel()]);
+        Self { corners: std::array::from_fn(|_| std::array::from_fn(|_| corner())) }
+    }
+
+    /// What to add to grey at a pixel's centre.
+    fn at(&self, x: f32, y: f32) -> [f32; 3] {
+        let scale = LIGHTS as f32 / SIZE as f32;
+        let (x, y) = ((x + 0.5) * scale, (y + 0.5) * scale);
+        let (column, row) = (x as usize, y as usize);
+        let (right, below) = (x - x.floor(), y - y.floor());
+        let [upper, lower] = [&self.corners[row], &self.corners[row + 1]];
+        std::array::from_fn(|channel| {
+            let between = |line: &[[f32; 3]]| {
+                line[column][channel] * (1.0 - right) + line[column + 1][channel] * right
+            };
+            between(upper) * (1.0 - below) + between(lower) * below
+        })
+    }
 }
 
-/// Which of the paints an element has.
-fn choice(bits: u64, element: [i32; 2]) -> usize {
+/// An element's own random number, from 0 up to 1.
+fn chance_of(bits: u64, element: [i32; 2]) -> f32 {
     let [a, b] = element.map(|index| u64::from(index.cast_unsigned()));
-    (mix(bits ^ (a | b << 32)) >> 32) as usize % PAINTS
+    fraction(mix(bits ^ (a | b << 32)), 3)
 }
 
 /// A colour less its luma.

@@ -1,0 +1,151 @@
+//! Is the run healthy? A verdict in plain words, from the readings of an epoch's steps.
+
+use std::collections::BTreeMap;
+
+use barlow_nn::tensor_file::{Array, TensorFileError, Tensors};
+use barlow_objectives::{Evaluation, Finding, Objective, Reading, Verdict};
+
+/// Share of the embeddings' power that must differ between images; f32 rounding alone gives 1e-13.
+const CONSTANT: f64 = 1e-8;
+
+/// A step that moves the weights by this share of their norm forgets within ten steps what it
+/// learnt; healthy LARS runs stay below 0.02.
+const TORN: f64 = 0.1;
+
+/// Names of sums; those of the objective's measures follow [`MEASURE`].
+const STEPS: &str = "steps";
+const SKIPPED: &str = "skipped";
+const LOSS: &str = "loss";
+const UPDATE: &str = "relative_update";
+const FIRST_LOSS: &str = "first_loss";
+const MEASURE: &str = "measure/";
+
+/// Sums over the steps of the current epoch, and the first loss of the run.
+///
+/// They are part of a checkpoint, so that a verdict does not depend on interruptions.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Readings {
+    sums: BTreeMap<String, f64>,
+}
+
+impl Readings {
+    fn add(&mut self, name: &str, value: f64) {
+        *self.sums.entry(name.to_owned()).or_insert(0.0) += value;
+    }
+
+    fn get(&self, name: &str) -> f64 {
+        self.sums.get(name).copied().unwrap_or(0.0)
+    }
+
+    /// Takes in a step that was applied.
+    pub fn applied(&mut self, evaluation: &Evaluation, relative_update: f64) {
+        self.sums.entry(FIRST_LOSS.to_owned()).or_insert(evaluation.loss);
+        self.add(STEPS, 1.0);
+        self.add(LOSS, evaluation.loss);
+        self.add(UPDATE, relative_update);
+        for (name, value) in &evaluation.measures {
+            self.add(&format!("{MEASURE}{name}"), *value);
+        }
+    }
+
+    /// Takes in a step whose loss or gradient was not finite.
+    pub fn skipped(&mut self) {
+        self.add(SKIPPED, 1.0);
+    }
+
+    /// Forgets the epoch; the first loss stays.
+    pub fn begin_epoch(&mut self) {
+        self.sums.retain(|name, _| name == FIRST_LOSS);
+    }
+
+    /// The verdict on the epoch so far.
+    ///
+    /// `embedding_rank` is the effective rank of what the objective reads, `[batch_size, dim]`.
+    pub fn verdict(
+        &self,
+        objective: &dyn Objective,
+        batch_size: usize,
+        dim: usize,
+        embedding_rank: f64,
+    ) -> Finding {
+        let steps = self.get(STEPS);
+        let mean = |name: &str| self.get(name) / steps;
+        let measures = self.sums.iter().filter_map(|(name, sum)| {
+            name.strip_prefix(MEASURE).map(|name| (name.to_owned(), sum / steps))
+        });
+        let reading = Reading { batch_size, dim, measures: measures.collect() };
+        let finding = |verdict, reason| Finding { verdict, reason };
+
+        let (skipped, update) = (self.get(SKIPPED), mean(UPDATE));
+        if skipped > 0.0 && skipped >= 0.1 * (steps + skipped) {
+            let all = steps + skipped;
+            return finding(
+                Verdict::Diverging,
+                format!(
+                    "loss or gradient was not finite in {skipped} of {all} steps; lower \
+                     `optimizer.base_learning_rate`"
+                ),
+            );
+        }
+        if steps > 0.0 && update > TORN {
+            return finding(
+                Verdict::Diverging,
+                format!(
+                    "each step changes the weights by {:.0} % of their size (healthy: below 2 %), \
+                     mean loss {:.4} after {:.4} at first; lower `optimizer.base_learning_rate`",
+                    100.0 * update,
+                    mean(LOSS),
+                    self.get(FIRST_LOSS),
+                ),
+            );
+        }
+        let variation = reading.measure("variation");
+        if variation.is_some_and(|variation| variation < CONSTANT) || embedding_rank < 1e-3 {
+            return finding(
+                Verdict::Collapsed,
+                "every image gets the same embedding; check that images differ, that views keep \
+                 what they have in common, and that the redundancy-reduction term has weight"
+                    .to_owned(),
+            );
+        }
+        if let Some(finding) = objective.diagnose(&reading) {
+            return finding;
+        }
+        if steps == 0.0 {
+            return finding(Verdict::Healthy, "not trained yet".to_owned());
+        }
+        let agreement = reading.measure("mean_diagonal").map_or_else(String::new, |diagonal| {
+            format!("the views of an image agree by {diagonal:.2} on average, ")
+        });
+        let overlap = reading.measure("rms_off_diagonal").map_or_else(String::new, |off| {
+            let chance = 1.0 / (batch_size as f64).sqrt();
+            format!("dimensions correlate by {off:.2} (chance: {chance:.2}), ")
+        });
+        let reason = format!(
+            "{agreement}{overlap}embeddings use {embedding_rank:.0} of {dim} directions, loss \
+             {:.4}",
+            mean(LOSS)
+        );
+        finding(Verdict::Healthy, reason)
+    }
+
+    /// The sums as arrays, the names behind `prefix`.
+    pub fn arrays(&self, prefix: &str) -> Tensors {
+        let array = |sum: f64| Array::from_values(&[1], &[sum]).expect("one value, shape of one");
+        self.sums.iter().map(|(name, &sum)| (format!("{prefix}{name}"), array(sum))).collect()
+    }
+
+    /// The sums that [`Readings::arrays`] gave.
+    ///
+    /// # Errors
+    /// If an array is not of the type that was written.
+    pub fn load(arrays: &Tensors, prefix: &str) -> Result<Self, TensorFileError> {
+        let mut sums = BTreeMap::new();
+        for (name, array) in arrays {
+            if let Some(name) = name.strip_prefix(prefix) {
+                sums.insert(name.to_owned(), array.to_values::<f64>()?.iter().sum());
+            }
+        }
+        Ok(Self { sums })
+    }
+}

@@ -1,0 +1,144 @@
+//! One training step: views to gradients, and gradients to an update, or to nothing.
+
+use std::collections::BTreeMap;
+
+use barlow_nn::collective::CollectiveError;
+use barlow_objectives::{Evaluation, Objective, StepContext};
+use burn::tensor::Tensor;
+
+use crate::networks::{Forward, Networks};
+use crate::optimizer::{Optimizer, ParameterClass, fixed_sum};
+use crate::schedule::Rates;
+
+/// Loss and gradients of one batch, not yet applied.
+#[derive(Debug)]
+pub struct Step {
+    /// What the objective said.
+    pub evaluation: Evaluation,
+    /// What is not finite, the first by name; such a step must not be applied.
+    pub not_finite: Option<String>,
+    forward: Forward,
+    gradients: BTreeMap<String, Tensor<1>>,
+}
+
+/// Prefix of an objective's own parameters among the names of gradients.
+const OBJECTIVE: &str = "objective.";
+
+impl Step {
+    /// Runs the views through the networks, asks the objective, and sends its gradients back.
+    ///
+    /// The objective's gradients enter as those of the surrogate `Σ ⟨output, gradient⟩`, so no
+    /// objective has to be part of a graph.
+    ///
+    /// # Shapes
+    /// - `views`: each `[n, c, h, w]`, on the autodiff device
+    ///
+    /// # Errors
+    /// If a rank is gone or late.
+    pub fn compute(
+        networks: &Networks,
+        objective: &dyn Objective,
+        views: Vec<Tensor<4>>,
+        context: &StepContext,
+    ) -> Result<Self, CollectiveError> {
+        let views = objective.before_views(views, context);
+        let forward = networks.forward(views, context.collective)?;
+        let evaluation = objective.evaluate(&forward.outputs, context)?;
+        let mut gradients = backward(networks, &forward, &evaluation);
+        for gradient in gradients.values_mut() {
+            *gradient = context.collective.sum(gradient.clone())?;
+        }
+        for (name, gradient) in &evaluation.parameter_gradients {
+            gradients.insert(format!("{OBJECTIVE}{name}"), gradient.clone().flatten(0, 1));
+        }
+        let not_finite = if evaluation.loss.is_finite() {
+            first_not_finite(&gradients).map(|name| format!("the gradient of `{name}`"))
+        } else {
+            Some("the loss".to_owned())
+        };
+        Ok(Self { evaluation, not_finite, forward, gradients })
+    }
+
+    /// Updates weights, running statistics, target and objective, all together; returns the relative
+    /// update `‖Δw‖ / ‖w‖` over all weights with two dimensions or more.
+    pub fn apply(
+        mut self,
+        networks: &mut Networks,
+        objective: &mut dyn Objective,
+        optimizer: &mut Optimizer,
+        rates: Rates,
+        context: &StepContext,
+    ) -> f64 {
+        let mut squares = Vec::new();
+        let gradients = &mut self.gradients;
+        let mut update = |name: &str, shape: &[usize], value: Tensor<1>| {
+            let gradient = gradients.remove(name)?;
+            let class = ParameterClass::of(shape);
+            let updated = optimizer.step(name, class, rates, value.clone(), gradient);
+            if class == ParameterClass::Weights {
+                let change = updated.clone() - value.clone();
+                squares.push(fixed_sum(change.clone() * change));
+                squares.push(fixed_sum(value.clone() * value));
+            }
+            Some(updated)
+        };
+        networks.update(&mut update);
+        let mut parameters = objective.parameters();
+        for (name, value) in &mut parameters {
+            let shape = value.dims();
+            let name = format!("{OBJECTIVE}{name}");
+            if let Some(updated) = update(&name, &shape, value.clone().flatten(0, 1)) {
+                *value = updated.reshape(shape);
+            }
+        }
+        objective.set_parameters(parameters);
+        objective.after_step(&self.forward.outputs, context);
+        let momentum = objective.target_momentum(context);
+        networks.commit(&self.forward);
+        networks.average(momentum);
+        relative_update(squares)
+    }
+}
+
+fn backward(
+    networks: &Networks,
+    forward: &Forward,
+    evaluation: &Evaluation,
+) -> BTreeMap<String, Tensor<1>> {
+    let attached = forward.attached.iter().zip(&evaluation.gradients);
+    let products = attached.flat_map(|((online, prediction), gradients)| {
+        let online = gradients.online.clone().map(|gradient| online.clone() * gradient.autodiff());
+        let prediction = prediction
+            .clone()
+            .zip(gradients.prediction.clone())
+            .map(|(prediction, gradient)| prediction * gradient.autodiff());
+        [online, prediction].into_iter().flatten()
+    });
+    let surrogate = products.map(Tensor::sum).reduce(|a, b| a + b);
+    surrogate.map_or_else(BTreeMap::new, |sum| networks.gradients(&sum.backward()))
+}
+
+/// The first tensor, by name, with a value that is not finite: its sum of squares is not either
+/// (nor is it where squares overflow, which no update survives).
+fn first_not_finite(gradients: &BTreeMap<String, Tensor<1>>) -> Option<&str> {
+    let squares: Vec<Tensor<1>> =
+        gradients.values().map(|g| fixed_sum(g.clone() * g.clone())).collect();
+    let squares = numbers(squares);
+    gradients.keys().zip(squares).find(|(_, s)| !s.is_finite()).map(|(name, _)| name.as_str())
+}
+
+/// `sqrt(Σ changes / Σ values)` of alternating sums of squares.
+fn relative_update(squares: Vec<Tensor<1>>) -> f64 {
+    let squares = numbers(squares);
+    let change: f64 = squares.iter().step_by(2).sum();
+    let value: f64 = squares.iter().skip(1).step_by(2).sum();
+    if value > 0.0 { (change / value).sqrt() } else { 0.0 }
+}
+
+/// Tensors of one value each, read from the device at once.
+fn numbers(tensors: Vec<Tensor<1>>) -> Vec<f64> {
+    if tensors.is_empty() {
+        return vec![];
+    }
+    Tensor::cat(tensors, 0).into_data().iter::<f64>().collect()
+}

@@ -1,0 +1,28 @@
+//! What the commands do, once arguments are parsed.
+
+mod knn;
+mod output;
+mod pretrain;
+mod progress;
+mod views;
+
+use crate::arguments::DoctorArguments;
+use crate::exit::Exit;
+
+pub use knn::knn;
+pub use pretrain::pretrain;
+pub use views::views;
+
+/// `barlow doctor`.
+///
+/// # Errors
+/// If stdout cannot be written.
+pub fn doctor(arguments: DoctorArguments) -> anyhow::Result<Exit> {
+    let report = crate::doctor::examine();
+    if arguments.json {
+        output::json(&report)?;
+    } else {
+        output::text(&report.to_string())?;
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,94 @@
+//! `barlow knn`: a frozen encoder judged by nearest neighbours.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use barlow_data::source::Source;
+use barlow_data::views::{ViewPipeline, ViewPipelineConfig};
+use barlow_eval::{Features, KnnConfig, RepresentConfig, align_labels, knn as classify, represent};
+use barlow_nn::encoder_file;
+use serde_json::json;
+
+use super::output;
+use super::progress::Progress;
+use crate::arguments::KnnArguments;
+use crate::devices::DeviceChoice;
+use crate::exit::Exit;
+use crate::images;
+
+/// Prints the share of test images whose neighbours among the training images have their class.
+///
+/// # Errors
+/// If an option is wrong, or weights or images cannot be used.
+pub fn knn(arguments: &KnnArguments) -> anyhow::Result<Exit> {
+    let settings = arguments.check()?;
+    for spec in [&settings.train, &settings.test] {
+        barlow_data::source::SourceSpec::parse(spec)?;
+    }
+    let device = settings.device.parse::<DeviceChoice>()?.open();
+    let (encoder, facts) = encoder_file::read(&settings.weights, &device)
+        .with_context(|| format!("`{}` cannot be used", settings.weights.display()))?;
+    let image_size = settings.image_size.unwrap_or(facts.image_size);
+    let resize = match (settings.resize, settings.image_size) {
+        (Some(resize), _) => resize.max(image_size),
+        (None, Some(size)) => size,
+        (None, None) => facts.resize,
+    };
+    let pipeline = Arc::new(ViewPipeline::new(ViewPipelineConfig {
+        image_size,
+        channels: facts.encoder.channels,
+        mean: facts.mean.clone(),
+        std: facts.std.clone(),
+        resize: Some(resize),
+        views: vec![],
+    })?);
+    let workers = match settings.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        workers => workers,
+    };
+    let config = RepresentConfig { batch_size: settings.batch_size, workers };
+    let train = images::open_labelled(&settings.train, settings.max_images)?;
+    let test = images::open_labelled(&settings.test, settings.max_images)?;
+
+    let progress = Progress::new();
+    let features = |source: &Arc<dyn Source>| -> anyhow::Result<Features> {
+        let total = source.len();
+        let mut show = |done| progress.evaluating(done, total);
+        let (source, pipeline) = (Arc::clone(source), Arc::clone(&pipeline));
+        let (features, bad) = represent(&encoder, source, pipeline, &device, config, &mut show)?;
+        for image in bad {
+            output::message(&format!("warning: `{}` is skipped: {}", image.name, image.reason));
+        }
+        Ok(features)
+    };
+    let bank = features(&train)?;
+    let mut queries = features(&test)?;
+    progress.clear();
+    align_labels(&mut queries, test.classes(), train.classes());
+    anyhow::ensure!(!bank.is_empty(), "no image of `{}` can be decoded", settings.train);
+    anyhow::ensure!(!queries.is_empty(), "no image of `{}` can be decoded", settings.test);
+    let knn_config = KnnConfig { k: settings.k, temperature: settings.temperature };
+    let accuracy = classify(&bank, &queries, knn_config, &device).accuracy;
+
+    let (train_images, test_images) = (bank.len(), queries.len());
+    let KnnConfig { k, temperature } = knn_config;
+    if arguments.json {
+        output::json(&json!({
+            "accuracy": accuracy,
+            "k": k,
+            "temperature": temperature,
+            "train_images": train_images,
+            "test_images": test_images,
+            "image_size": image_size,
+            "resize": resize,
+        }))?;
+    } else {
+        output::text(&format!(
+            "k-NN accuracy: {:.2} % of {test_images} images (k {k}, temperature {temperature}, \
+             cosine; bank of {train_images} images; shorter side to {resize} px, centre crop of \
+             {image_size} px)",
+            100.0 * accuracy
+        ))?;
+    }
+    Ok(Exit::Done)
+}

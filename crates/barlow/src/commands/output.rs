@@ -1,0 +1,28 @@
+//! stdout is for results, stderr for everything else.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+/// Prints one JSON document on stdout.
+///
+/// # Errors
+/// If stdout cannot be written.
+pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut stdout, value)?;
+    Ok(writeln!(stdout)?)
+}
+
+/// Prints lines on stdout.
+///
+/// # Errors
+/// If stdout cannot be written.
+pub(super) fn text(text: &str) -> anyhow::Result<()> {
+    Ok(writeln!(io::stdout().lock(), "{}", text.trim_end())?)
+}
+
+/// Prints a line on stderr; where that cannot be written there is nothing left to do.
+pub(super) fn message(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}

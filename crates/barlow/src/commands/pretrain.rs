@@ -1,0 +1,232 @@
+//! `barlow pretrain`: settings, images, run directory, then the loop.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use barlow_nn::collective::SingleRank;
+use barlow_objectives::Registry;
+use barlow_train::interrupt::{Interrupt, Signal};
+use barlow_train::probe::Probe;
+use barlow_train::run::{End, Outcome, Run, train};
+use barlow_train::run_directory::{OpenMode, RunDirectory, RunState, first_free};
+use barlow_train::settings::Settings;
+use serde_json::json;
+
+use super::output;
+use super::progress::Progress;
+use crate::arguments::PretrainArguments;
+use crate::devices::DeviceChoice;
+use crate::exit::{Exit, Usage};
+use crate::settings::{
+    Resolution, TypedSettings, changed_keys, from_config_toml, resolve, to_config_toml,
+};
+use crate::{doctor, images};
+
+/// The file that holds a run's settings.
+const CONFIG: &str = "config.toml";
+
+/// Trains an encoder.
+///
+/// # Errors
+/// If settings are wrong, images or the run directory cannot be used, or training fails.
+pub fn pretrain(arguments: &PretrainArguments, registry: &Registry) -> anyhow::Result<Exit> {
+    let begin = Instant::now();
+    let earlier = earlier_config(arguments)?;
+    let typed = typed(arguments, earlier.is_some());
+    let Resolution { mut settings, preset, notes } = resolve(&typed, &registry.names())?;
+    notes.iter().for_each(|note| output::message(note));
+
+    let source = images::open(&settings.data.source, settings.data.max_images)?;
+    source.remarks().iter().for_each(|remark| output::message(remark));
+    images::settle(&mut settings, &*source)?;
+    if let Some((path, text)) = &earlier {
+        refuse_changes(text, path, &settings)?;
+    }
+    let pipeline = images::pipeline(&settings)?;
+    let probe = probe(&settings, &source)?;
+
+    let path = match &arguments.out {
+        Some(path) => path.clone(),
+        None => first_free(Path::new("runs"), &preset)?,
+    };
+    let mode = match (arguments.resume, arguments.overwrite) {
+        (true, _) => OpenMode::Resume,
+        (_, true) => OpenMode::Overwrite,
+        _ => OpenMode::New,
+    };
+    let directory = RunDirectory::open(&path, mode)?;
+    let device: DeviceChoice = settings.train.device.parse()?;
+    let environment = environment(&device);
+    if directory.state() == RunState::Fresh {
+        if arguments.resume {
+            output::message("there is no run to resume here: starting at step 0");
+        }
+        let header = format!("{environment}\npreset: {preset}");
+        directory.write_config(&to_config_toml(&settings, &header))?;
+    }
+
+    let interrupt = Interrupt::install().context("signals cannot be caught")?;
+    let run = Run {
+        settings: &settings,
+        source,
+        pipeline,
+        probe,
+        registry,
+        collective: &SingleRank,
+        device: device.open(),
+        directory: &directory,
+        version: env!("CARGO_PKG_VERSION"),
+        environment,
+    };
+    let mut progress = Progress::new();
+    let result = train(&run, &mut progress, &|| interrupt.requested());
+    progress.clear();
+    let outcome = result?;
+    report(arguments, &path, &settings, &outcome, begin.elapsed().as_secs_f64())?;
+    Ok(match outcome.end {
+        End::Finished | End::AlreadyFinished => Exit::Done,
+        End::Interrupted(Signal::Interrupt) => Exit::Interrupted,
+        End::Interrupted(Signal::Terminate) => Exit::Terminated,
+    })
+}
+
+/// The settings of the run that is to be resumed, if there is one.
+fn earlier_config(arguments: &PretrainArguments) -> anyhow::Result<Option<(PathBuf, String)>> {
+    let Some(out) = &arguments.out else {
+        let option = match (arguments.resume, arguments.overwrite) {
+            (true, _) => "--resume",
+            (_, true) => "--overwrite",
+            _ => return Ok(None),
+        };
+        bail!(Usage::new(format!("`{option}` needs `--out`, the run's directory")));
+    };
+    let path = out.join(CONFIG);
+    if !arguments.resume || !path.exists() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("`{}` cannot be read", path.display()))?;
+    Ok(Some((path, text)))
+}
+
+/// What was typed; a run that is resumed keeps its own settings where neither a file nor a preset
+/// was named.
+fn typed(arguments: &PretrainArguments, is_resumed: bool) -> TypedSettings {
+    let mut typed = arguments.typed();
+    let out: Option<&PathBuf> = arguments.out.as_ref();
+    if let (true, None, None, Some(out)) = (is_resumed, &typed.config, &typed.preset, out) {
+        typed.config = Some(out.join(CONFIG));
+    }
+    typed
+}
+
+/// A resumed run has the settings it began with.
+fn refuse_changes(text: &str, path: &Path, settings: &Settings) -> anyhow::Result<()> {
+    let earlier = from_config_toml(text, path)?;
+    let changes = changed_keys(&earlier, settings);
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let list: Vec<String> = changes
+        .iter()
+        .map(|(key, then, now)| format!("\n  `{key}`: {then} then, {now} now"))
+        .collect();
+    bail!(
+        Usage::new(format!("the run was begun with other settings:{}", list.concat()))
+            .hint("leave these out to resume it, or start a new run with `--out`")
+    )
+}
+
+/// The images that the encoder is measured by.
+fn probe(settings: &Settings, source: &Arc<dyn barlow_data::source::Source>) -> anyhow::Result<Probe> {
+    let probe = &settings.probe;
+    let bank = match probe.train.as_str() {
+        "" => Arc::clone(source),
+        spec => images::open_labelled(spec, 0)?,
+    };
+    let queries = match probe.test.as_str() {
+        "" => None,
+        spec => Some(images::open_labelled(spec, 0)?),
+    };
+    if queries.is_some() && bank.classes().is_empty() {
+        bail!(
+            Usage::new("`probe.test` needs labelled images to compare with, and the training images have no labels")
+                .hint("name labelled images with `--probe-train`")
+        );
+    }
+    Ok(Probe::new(bank, queries, probe, settings.train.seed))
+}
+
+/// Program, device and machine in a line.
+fn environment(device: &DeviceChoice) -> String {
+    let report = doctor::examine();
+    format!(
+        "barlow {} ({}) on {device}, {}, {} threads",
+        report.version, report.engine, report.processor.model, report.processor.threads
+    )
+}
+
+fn report(
+    arguments: &PretrainArguments,
+    path: &Path,
+    settings: &Settings,
+    outcome: &Outcome,
+    seconds: f64,
+) -> anyhow::Result<()> {
+    let encoder = outcome.encoder.display();
+    if arguments.json {
+        let end = match outcome.end {
+            End::Finished => "finished",
+            End::AlreadyFinished => "already finished",
+            End::Interrupted(_) => "interrupted",
+        };
+        return output::json(&json!({
+            "run": path,
+            "end": end,
+            "encoder": outcome.encoder,
+            "steps": outcome.step,
+            "knn": { "before": outcome.first_knn, "after": outcome.last_knn },
+            "skipped_steps": outcome.skipped_steps,
+            "bad_images": outcome.bad_images,
+            "seconds": seconds,
+        }));
+    }
+    if let End::Interrupted(_) = outcome.end {
+        return Ok(());
+    }
+    let mut lines = Vec::new();
+    if outcome.end == End::AlreadyFinished {
+        lines.push(format!("the run is finished: {} steps are done", outcome.step));
+    }
+    if let (Some(before), Some(after)) = (outcome.first_knn, outcome.last_knn) {
+        lines.push(format!(
+            "k-NN accuracy: {:.1} % before training, {:.1} % after",
+            100.0 * before,
+            100.0 * after
+        ));
+    }
+    if outcome.bad_images > 0 {
+        let list = path.join("bad_images.jsonl");
+        lines.push(format!("{} images were skipped: {}", outcome.bad_images, list.display()));
+    }
+    if outcome.skipped_steps > 0 {
+        lines.push(format!(
+            "{} steps were skipped because a number was not finite: {}",
+            outcome.skipped_steps,
+            path.join("train.log").display()
+        ));
+    }
+    lines.push(format!("encoder: {encoder}"));
+    let probe = |spec: &str| match spec {
+        "" => "SRC".to_owned(),
+        spec => spec.to_owned(),
+    };
+    lines.push(format!(
+        "evaluate it: barlow knn --weights {encoder} --train {} --test {}",
+        probe(&settings.probe.train),
+        probe(&settings.probe.test)
+    ));
+    output::text(&lines.join("\n"))
+}
