@@ -69,7 +69,7 @@ fn convolutions_start_normal_with_the_deviation_of_fan_out() {
     let weight = Initializer::new(1, &Device::flex()).kaiming_normal("weight", shape);
     let weight: Vec<f64> = weight.val().into_data().iter::<f64>().collect();
     let n = weight.len() as f64; // 18432
-    let deviation = (2.0 / (64.0 * 9.0) as f64).sqrt();
+    let deviation = (2.0_f64 / (64.0 * 9.0)).sqrt();
     let moment = |power: i32| weight.iter().map(|w| (w / deviation).powi(power)).sum::<f64>() / n;
     // Five standard errors of each moment of a normal distribution.
     for (power, expected, variance) in
@@ -112,7 +112,7 @@ fn only_the_last_norm_of_each_residual_branch_starts_at_zero() {
                 }
                 let is_last = zero_init && name.starts_with("layer") && name.ends_with(last);
                 let starts_at_zero =
-                    is_last || name.ends_with(".bias") || name.ends_with(".running_mean");
+                    is_last || name.ends_with("bias") || name.ends_with("running_mean");
                 zeros += usize::from(is_last);
                 let expected = if starts_at_zero { 0.0 } else { 1.0 };
                 assert_eq!(values(&array), vec![expected; array.shape[0]], "{name}");
