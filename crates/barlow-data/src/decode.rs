@@ -127,24 +127,17 @@ impl ImageError {
 /// # Errors
 /// If the file cannot be read or is larger than [`MAX_FILE_BYTES`]; else as [`decode`].
 pub fn read(path: &Path) -> Result<Image, ImageError> {
-    let failed = |source| ImageError::Io {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = |source| ImageError::Io { path: path.to_owned(), source };
     // Asked before opening: to open a pipe that nobody writes to would wait for ever.
     let metadata = std::fs::metadata(path).map_err(failed)?;
     if !metadata.is_file() {
-        return Err(ImageError::NotAFile {
-            path: path.to_owned(),
-        });
+        return Err(ImageError::NotAFile { path: path.to_owned() });
     }
     check_file_size(metadata.len())?;
     let mut bytes = Vec::with_capacity(metadata.len() as usize + 1);
     let file = File::open(path).map_err(failed)?;
     // The file may have grown since.
-    file.take(MAX_FILE_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
     decode(&bytes)
 }
 
@@ -175,10 +168,7 @@ pub fn decode(bytes: &[u8]) -> Result<Image, ImageError> {
 
 fn check_file_size(bytes: u64) -> Result<(), ImageError> {
     if bytes > MAX_FILE_BYTES {
-        return Err(ImageError::FileTooLarge {
-            bytes,
-            allowed: MAX_FILE_BYTES,
-        });
+        return Err(ImageError::FileTooLarge { bytes, allowed: MAX_FILE_BYTES });
     }
     Ok(())
 }
@@ -215,24 +205,7 @@ impl Format {
         let other = OTHERS.iter().find(|(magic, _)| bytes.starts_with(magic));
         let format = match (other, bytes) {
             (Some((_, format)), _) => format,
-            (
-                None,
-                [
-                    b'R',
-                    b'I',
-                    b'F',
-                    b'F',
-                    _,
-                    _,
-                    _,
-                    _,
-                    b'W',
-                    b'E',
-                    b'B',
-                    b'P',
-                    ..,
-                ],
-            ) => "WebP",
+            (None, [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..]) => "WebP",
             (None, [_, _, _, _, b'f', b't', b'y', b'p', ..]) => "HEIF",
             (None, _) => {
                 let first_bytes = bytes[..bytes.len().min(SOME_BYTES)].to_vec();
@@ -258,24 +231,13 @@ impl Format {
         let decoder = decoder.map_err(|source| self.trouble(source, bytes))?;
         let (width, height) = decoder.dimensions();
         if u64::from(width) * u64::from(height) > MAX_PIXELS {
-            return Err(ImageError::TooManyPixels {
-                width,
-                height,
-                allowed: MAX_PIXELS,
-            });
+            return Err(ImageError::TooManyPixels { width, height, allowed: MAX_PIXELS });
         }
         let color = decoder.color_type();
         let mut samples = vec![0; decoder.total_bytes() as usize];
-        decoder
-            .read_image(&mut samples)
-            .map_err(|source| self.trouble(source, bytes))?;
+        decoder.read_image(&mut samples).map_err(|source| self.trouble(source, bytes))?;
         let (channels, pixels) = without_alpha_and_depth(color, samples);
-        Ok(Image {
-            width: width as usize,
-            height: height as usize,
-            channels,
-            pixels,
-        })
+        Ok(Image { width: width as usize, height: height as usize, channels, pixels })
     }
 
     fn trouble(self, source: DecoderError, bytes: &[u8]) -> ImageError {
@@ -298,11 +260,7 @@ fn without_alpha_and_depth(color: ColorType, samples: Vec<u8>) -> (usize, Vec<u8
     if pixel_bytes == channels {
         return (channels, samples);
     }
-    let high_byte = if cfg!(target_endian = "little") {
-        sample_bytes - 1
-    } else {
-        0
-    };
+    let high_byte = if cfg!(target_endian = "little") { sample_bytes - 1 } else { 0 };
     let pixels = samples
         .chunks_exact(pixel_bytes)
         .flat_map(|pixel| pixel.chunks_exact(sample_bytes).take(channels))
@@ -313,9 +271,7 @@ fn without_alpha_and_depth(color: ColorType, samples: Vec<u8>) -> (usize, Vec<u8
 
 fn contain_panics(decode: impl FnOnce() -> Result<Image, ImageError>) -> Result<Image, ImageError> {
     catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|payload| {
-        Err(ImageError::DecoderPanic {
-            message: crate::panic_message(&*payload),
-        })
+        Err(ImageError::DecoderPanic { message: crate::panic_message(&*payload) })
     })
 }
 

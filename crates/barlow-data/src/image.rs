@@ -21,12 +21,7 @@ pub struct Image {
 impl Image {
     /// A black image.
     pub fn new(width: usize, height: usize, channels: usize) -> Self {
-        Self {
-            width,
-            height,
-            channels,
-            pixels: vec![0; width * height * channels],
-        }
+        Self { width, height, channels, pixels: vec![0; width * height * channels] }
     }
 
     /// The samples of one pixel.
@@ -42,20 +37,13 @@ impl Image {
         let Self { width, height, .. } = self;
         let pixels = match (self.channels, channels) {
             (from, to) if from == to => self.pixels,
-            (1, _) => self
-                .pixels
-                .iter()
-                .flat_map(|&grey| std::iter::repeat_n(grey, channels))
-                .collect(),
+            (1, _) => {
+                self.pixels.iter().flat_map(|&grey| std::iter::repeat_n(grey, channels)).collect()
+            }
             (_, 1) => self.pixels.chunks_exact(self.channels).map(luma).collect(),
             (from, to) => unreachable!("sources give 1 or 3 channels, not {from} to {to}"),
         };
-        Self {
-            width,
-            height,
-            channels,
-            pixels,
-        }
+        Self { width, height, channels, pixels }
     }
 }
 

@@ -76,11 +76,7 @@ impl Loader {
         pipeline: Arc<ViewPipeline>,
         config: LoaderConfig,
     ) -> Result<Self, LoaderError> {
-        let LoaderConfig {
-            batch_size,
-            max_bad_image_fraction: fraction,
-            ..
-        } = config;
+        let LoaderConfig { batch_size, max_bad_image_fraction: fraction, .. } = config;
         if batch_size == 0 {
             return Err(LoaderError::ZeroBatchSize);
         }
@@ -88,17 +84,9 @@ impl Loader {
             return Err(LoaderError::FractionOutOfRange { fraction });
         }
         if source.len() < batch_size {
-            return Err(LoaderError::FewerThanOneBatch {
-                images: source.len(),
-                batch_size,
-            });
+            return Err(LoaderError::FewerThanOneBatch { images: source.len(), batch_size });
         }
-        Ok(Self {
-            source,
-            pipeline,
-            config,
-            bad_images: Arc::default(),
-        })
+        Ok(Self { source, pipeline, config, bad_images: Arc::default() })
     }
 
     /// Batches in an epoch; the images of an incomplete last batch are left out (others each time).
@@ -172,10 +160,7 @@ impl Batches {
             known.add(image);
         }
         known.check(self.images, self.max_bad_image_fraction, last.as_ref())?;
-        Ok(Batch {
-            waited,
-            ..filled.batch
-        })
+        Ok(Batch { waited, ..filled.batch })
     }
 }
 
@@ -201,9 +186,7 @@ impl Iterator for Batches {
 
 impl fmt::Debug for Batches {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Batches")
-            .field("images", &self.images)
-            .finish_non_exhaustive()
+        f.debug_struct("Batches").field("images", &self.images).finish_non_exhaustive()
     }
 }
 
@@ -244,9 +227,7 @@ impl Filler {
 }
 
 fn lock(bad_images: &Mutex<BadImages>) -> MutexGuard<'_, BadImages> {
-    bad_images
-        .lock()
-        .expect("nothing panics while this lock is held")
+    bad_images.lock().expect("nothing panics while this lock is held")
 }
 
 #[cfg(test)]

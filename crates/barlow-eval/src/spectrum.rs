@@ -19,8 +19,7 @@ pub fn effective_rank(rows: &[f32], dim: usize) -> f64 {
     if n < 2 {
         return 0.0;
     }
-    let mut matrix =
-        DMatrix::from_row_iterator(n, dim, rows.iter().map(|&value| f64::from(value)));
+    let mut matrix = DMatrix::from_row_iterator(n, dim, rows.iter().map(|&value| f64::from(value)));
     let power = matrix.norm();
     for mut column in matrix.column_iter_mut() {
         let mean = column.mean();

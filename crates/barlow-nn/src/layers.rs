@@ -12,6 +12,6 @@ mod pool;
 
 pub use convolution::{Convolution, ConvolutionConfig};
 pub use linear::Linear;
-pub use norm::{BatchNorm, ChannelStatistics, ChannelSums, Finish};
 pub(crate) use norm::MOMENTUM;
+pub use norm::{BatchNorm, ChannelStatistics, ChannelSums, Finish};
 pub use pool::{global_average_pool, max_pool_3x3};

@@ -95,7 +95,10 @@ pub fn tensors(module: &impl Module) -> BTreeMap<String, NamedTensor> {
 /// Every tensor of a module as arrays in memory, the names behind `prefix`.
 pub fn arrays(module: &impl Module, prefix: &str) -> Tensors {
     let array = |tensor: NamedTensor| array(tensor.values, &tensor.shape);
-    tensors(module).into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), array(tensor))).collect()
+    tensors(module)
+        .into_iter()
+        .map(|(name, tensor)| (format!("{prefix}{name}"), array(tensor)))
+        .collect()
 }
 
 /// A tensor's values as an array of 32-bit floats.
@@ -223,8 +226,7 @@ impl ModuleVisitor for GradientVisitor<'_> {
 
 /// The gradient of each trained tensor that took part, by name, flattened.
 pub fn gradients(module: &impl Module, gradients: &Gradients) -> BTreeMap<String, Tensor<1>> {
-    let mut visitor =
-        GradientVisitor { path: Path::default(), gradients, found: BTreeMap::new() };
+    let mut visitor = GradientVisitor { path: Path::default(), gradients, found: BTreeMap::new() };
     module.visit(&mut visitor);
     visitor.found
 }

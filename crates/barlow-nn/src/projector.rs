@@ -169,9 +169,14 @@ mod tests {
 
     #[test]
     fn what_is_not_a_width_is_named() {
-        for (text, part) in
-            [("", ""), ("512-", ""), ("512-x-64", "x"), ("0", "0"), ("-5", ""), ("99999999", "99999999")]
-        {
+        for (text, part) in [
+            ("", ""),
+            ("512-", ""),
+            ("512-x-64", "x"),
+            ("0", "0"),
+            ("-5", ""),
+            ("99999999", "99999999"),
+        ] {
             let error = text.parse::<Widths>().unwrap_err();
             assert_eq!(error.part, part, "{error}");
         }

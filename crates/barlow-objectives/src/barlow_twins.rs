@@ -150,10 +150,8 @@ impl Objective for BarlowTwins {
         };
         let own_rows = view_a.online.dims()[0];
         let collective = context.collective;
-        let embeddings = [
-            collective.gather(view_a.online.clone())?,
-            collective.gather(view_b.online.clone())?,
-        ];
+        let embeddings =
+            [collective.gather(view_a.online.clone())?, collective.gather(view_b.online.clone())?];
         let [n, d] = embeddings[0].dims();
         let result = self.loss(embeddings, CrossCorrelationForm::cheaper(n, d));
         let first = collective.rank() * own_rows;

@@ -37,7 +37,8 @@ pub struct Registry {
 impl Default for Registry {
     fn default() -> Self {
         let mut registry = Self { constructors: BTreeMap::new() };
-        registry.insert(BarlowTwins::NAME, |config, _, _| Box::new(BarlowTwins::new(config.lambda)));
+        registry
+            .insert(BarlowTwins::NAME, |config, _, _| Box::new(BarlowTwins::new(config.lambda)));
         registry
     }
 }

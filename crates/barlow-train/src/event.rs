@@ -84,13 +84,7 @@ impl fmt::Display for Event {
             Self::Started { summary, .. } => f.write_str(&summary.join("\n")),
             Self::Evaluating { images, of } => write!(f, "evaluating: {images} of {of} images"),
             Self::Step {
-                step,
-                epoch,
-                loss,
-                floor,
-                images_per_second,
-                data_wait_fraction,
-                ..
+                step, epoch, loss, floor, images_per_second, data_wait_fraction, ..
             } => {
                 write!(f, "step {} epoch {} loss {loss:.3}", step + 1, epoch + 1)?;
                 if let Some(floor) = floor {

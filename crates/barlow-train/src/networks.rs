@@ -51,9 +51,8 @@ impl Networks {
         let dim = output_dim(encoder, projector, needs.layer);
         let initializer = Initializer::new(seed, device);
         // First weights are a function of seed and name, so the target begins as a copy.
-        let target = || {
-            Network::new(encoder, projector, &Initializer::new(seed, &device.clone().inner()))
-        };
+        let target =
+            || Network::new(encoder, projector, &Initializer::new(seed, &device.clone().inner()));
         Self {
             online: Network::new(encoder, projector, &initializer),
             predictor: needs

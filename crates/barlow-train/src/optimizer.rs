@@ -12,12 +12,12 @@ use std::collections::BTreeMap;
 
 use barlow_nn::named;
 use barlow_nn::tensor_file::{Array, TensorFileError, Tensors};
+use burn::optim::decay::WeightDecayConfig;
+use burn::optim::momentum::{MomentumConfig, MomentumState};
 use burn::optim::{
     AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, Optimizer as _, RecordState as _, Sgd,
     SgdConfig, SgdState, StateSink,
 };
-use burn::optim::decay::WeightDecayConfig;
-use burn::optim::momentum::{MomentumConfig, MomentumState};
 use burn::tensor::{Device, Tensor, TensorData};
 
 pub use fixed_sum::{fixed_sum, norm};
@@ -151,7 +151,8 @@ impl Optimizer {
                     Some(Memory::AdamW(state)) => Some(state),
                     _ => None,
                 };
-                let adam = if class == ParameterClass::Weights { weights } else { biases_and_norms };
+                let adam =
+                    if class == ParameterClass::Weights { weights } else { biases_and_norms };
                 let (value, state) = adam.step(rate, value, gradient, state);
                 (value, state.map(Memory::AdamW))
             }
@@ -165,7 +166,8 @@ impl Optimizer {
     pub fn state(&self, prefix: &str) -> Tensors {
         let mut arrays = Tensors::new();
         for (name, memory) in &self.memories {
-            let mut put = |leaf: &str, array| arrays.insert(format!("{prefix}{name}:{leaf}"), array);
+            let mut put =
+                |leaf: &str, array| arrays.insert(format!("{prefix}{name}:{leaf}"), array);
             match memory {
                 Memory::Buffer(buffer) => {
                     put("momentum", flat(buffer));

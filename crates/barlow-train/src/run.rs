@@ -336,7 +336,9 @@ impl<'a> Trainer<'a> {
     fn go(&mut self, stop: &dyn Fn() -> Option<Signal>) -> Result<Outcome, TrainError> {
         let total = self.prepared.schedule.total_steps();
         let steps_per_epoch = self.prepared.loader.steps_per_epoch();
-        if self.prepared.state.step == 0 && !self.metrics.earlier().iter().any(|r| r["kind"] == "epoch") {
+        if self.prepared.state.step == 0
+            && !self.metrics.earlier().iter().any(|r| r["kind"] == "epoch")
+        {
             self.measure(0)?;
         }
         let mut batches = self.prepared.loader.batches(self.prepared.state.step, total);
@@ -427,8 +429,12 @@ impl<'a> Trainer<'a> {
             collective: self.run.collective,
         };
         let rates = self.prepared.schedule.at(step);
-        let computed =
-            Step::compute(&self.prepared.state.networks, &*self.prepared.state.objective, views, &context)?;
+        let computed = Step::compute(
+            &self.prepared.state.networks,
+            &*self.prepared.state.objective,
+            views,
+            &context,
+        )?;
         let evaluation = computed.evaluation.clone();
         let cause = computed.not_finite.clone();
         match &cause {
@@ -520,7 +526,8 @@ impl<'a> Trainer<'a> {
         };
         let batch_size = self.run.settings.train.batch_size;
         let objective = &*self.prepared.state.objective;
-        let health = self.prepared.state.readings.verdict(objective, batch_size, self.prepared.dim, rank);
+        let health =
+            self.prepared.state.readings.verdict(objective, batch_size, self.prepared.dim, rank);
         let mut record = json!({
             "kind": "epoch",
             "epoch": epoch,
@@ -602,7 +609,6 @@ impl<'a> Trainer<'a> {
         })
         .map_err(|source| TrainError::Encoder { path, source })
     }
-
 }
 
 fn create_objective(
@@ -611,8 +617,9 @@ fn create_objective(
 ) -> Result<Box<dyn Objective>, TrainError> {
     let config = &run.settings.objective;
     let create = |dim| {
-        run.registry.create(config, dim, &run.device).ok_or_else(|| {
-            TrainError::UnknownObjective { name: config.name.clone(), known: run.registry.names() }
+        run.registry.create(config, dim, &run.device).ok_or_else(|| TrainError::UnknownObjective {
+            name: config.name.clone(),
+            known: run.registry.names(),
         })
     };
     // Which layer it reads only the objective itself knows.

@@ -59,8 +59,7 @@ pub(crate) fn settle(settings: &mut Settings, source: &dyn Source) -> anyhow::Re
     let channels = settings.data.channels;
     let views = &mut settings.views;
     if views.mean.is_empty() {
-        views.mean =
-            if channels == 1 { IMAGENET_GREY.0.to_vec() } else { IMAGENET.0.to_vec() };
+        views.mean = if channels == 1 { IMAGENET_GREY.0.to_vec() } else { IMAGENET.0.to_vec() };
     }
     if views.std.is_empty() {
         views.std = if channels == 1 { IMAGENET_GREY.1.to_vec() } else { IMAGENET.1.to_vec() };
@@ -69,7 +68,10 @@ pub(crate) fn settle(settings: &mut Settings, source: &dyn Source) -> anyhow::Re
         if values.len() != channels {
             bail!(Advised::new(
                 format!("`{key}` is for {} channels, the images have {channels}", values.len()),
-                format!("set `{key}` to {channels} numbers, or `data.channels` to {}", values.len())
+                format!(
+                    "set `{key}` to {channels} numbers, or `data.channels` to {}",
+                    values.len()
+                )
             ));
         }
     }

@@ -21,10 +21,7 @@ pub(super) fn is_cut_off(bytes: &[u8]) -> bool {
             return true;
         };
         if marker == START_OF_SCAN {
-            return !bytes[at..]
-                .windows(2)
-                .rev()
-                .any(|pair| pair == [0xff, END_OF_IMAGE]);
+            return !bytes[at..].windows(2).rev().any(|pair| pair == [0xff, END_OF_IMAGE]);
         }
         at += 1;
         // Markers that stand alone, without a length: restarts, start and end of image, TEM.

@@ -9,16 +9,12 @@ const WIDTH: usize = 7;
 const HEIGHT: usize = 5;
 
 fn samples(bytes_per_pixel: usize) -> Vec<u8> {
-    (0..WIDTH * HEIGHT * bytes_per_pixel)
-        .map(|i| (i * 37 % 251) as u8)
-        .collect()
+    (0..WIDTH * HEIGHT * bytes_per_pixel).map(|i| (i * 37 % 251) as u8).collect()
 }
 
 fn png(samples: &[u8], color: ExtendedColorType) -> Vec<u8> {
     let mut bytes = Vec::new();
-    PngEncoder::new(&mut bytes)
-        .write_image(samples, WIDTH as u32, HEIGHT as u32, color)
-        .unwrap();
+    PngEncoder::new(&mut bytes).write_image(samples, WIDTH as u32, HEIGHT as u32, color).unwrap();
     bytes
 }
 
@@ -50,14 +46,9 @@ fn png_samples_come_out_as_they_went_in_without_alpha_and_low_bytes() {
     ] {
         let samples = samples(bytes);
         let image = decode(&png(&samples, color)).unwrap();
-        let expected: Vec<u8> = samples
-            .chunks_exact(bytes)
-            .flat_map(|pixel| kept.iter().map(|&i| pixel[i]))
-            .collect();
-        assert_eq!(
-            (image.width, image.height, image.channels),
-            (WIDTH, HEIGHT, kept.len())
-        );
+        let expected: Vec<u8> =
+            samples.chunks_exact(bytes).flat_map(|pixel| kept.iter().map(|&i| pixel[i])).collect();
+        assert_eq!((image.width, image.height, image.channels), (WIDTH, HEIGHT, kept.len()));
         assert_eq!(image.pixels, expected, "{color:?}");
     }
 }
@@ -106,22 +97,11 @@ fn jpeg_pixels_are_those_of_libjpeg_within_rounding() {
         ),
     ] {
         let (found, expected) = (decode(jpeg).unwrap(), decode(png).unwrap());
-        assert_eq!(
-            (found.width, found.height, found.channels),
-            (33, 21, 3),
-            "{name}"
-        );
-        let difference = found
-            .pixels
-            .iter()
-            .zip(&expected.pixels)
-            .map(|(a, b)| a.abs_diff(*b));
+        assert_eq!((found.width, found.height, found.channels), (33, 21, 3), "{name}");
+        let difference = found.pixels.iter().zip(&expected.pixels).map(|(a, b)| a.abs_diff(*b));
         let worst = difference.clone().max().unwrap();
         let mean = difference.map(f64::from).sum::<f64>() / found.pixels.len() as f64;
-        assert!(
-            worst <= 4 && mean < 0.6,
-            "{name}: worst {worst}, mean {mean}"
-        );
+        assert!(worst <= 4 && mean < 0.6, "{name}: worst {worst}, mean {mean}");
     }
 }
 
@@ -138,19 +118,15 @@ fn cmyk_becomes_rgb() {
 #[test]
 fn a_file_cut_off_anywhere_is_an_error() {
     let rgb = samples(3);
-    for (format, bytes) in [
-        ("png", png(&rgb, ExtendedColorType::Rgb8)),
-        ("jpeg", jpeg(&rgb, ExtendedColorType::Rgb8)),
-    ] {
+    for (format, bytes) in
+        [("png", png(&rgb, ExtendedColorType::Rgb8)), ("jpeg", jpeg(&rgb, ExtendedColorType::Rgb8))]
+    {
         // A PNG's last 12 bytes are its end chunk, and 4 before them a checksum: no pixels.
         let end = bytes.len() - if format == "png" { 16 } else { 0 };
         for length in 0..end {
             let error = decode(&bytes[..length]).map(|_| ()).unwrap_err();
             let is_early = length < 3 && error.kind() == "not-an-image";
-            assert!(
-                error.kind() == "truncated" || is_early,
-                "{format} {length}: {error}"
-            );
+            assert!(error.kind() == "truncated" || is_early, "{format} {length}: {error}");
         }
     }
 }
@@ -169,10 +145,7 @@ fn a_thumbnail_s_end_does_not_make_a_jpeg_complete() {
 fn declared_sizes_are_refused_before_memory_is_taken() {
     let huge = 65_535u16;
     let mut jpeg = jpeg(&samples(3), ExtendedColorType::Rgb8);
-    let frame = jpeg
-        .windows(2)
-        .position(|pair| pair == [0xff, 0xc0])
-        .unwrap();
+    let frame = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
     jpeg[frame + 5..frame + 7].copy_from_slice(&huge.to_be_bytes());
     jpeg[frame + 7..frame + 9].copy_from_slice(&huge.to_be_bytes());
     let mut png = png(&samples(3), ExtendedColorType::Rgb8);
@@ -183,11 +156,7 @@ fn declared_sizes_are_refused_before_memory_is_taken() {
     png[29..33].copy_from_slice(&crc.to_be_bytes());
     for (format, bytes) in [("jpeg", jpeg), ("png", png)] {
         match decode(&bytes) {
-            Err(ImageError::TooManyPixels {
-                width: 65_535,
-                height: 65_535,
-                ..
-            }) => {}
+            Err(ImageError::TooManyPixels { width: 65_535, height: 65_535, .. }) => {}
             other => panic!("{format}: {other:?}"),
         }
     }
@@ -222,10 +191,7 @@ fn other_bytes_are_named_by_what_they_are() {
 #[test]
 fn damaged_bytes_never_panic() {
     let rgb = samples(3);
-    for bytes in [
-        png(&rgb, ExtendedColorType::Rgb8),
-        jpeg(&rgb, ExtendedColorType::Rgb8),
-    ] {
+    for bytes in [png(&rgb, ExtendedColorType::Rgb8), jpeg(&rgb, ExtendedColorType::Rgb8)] {
         for at in 0..bytes.len() {
             for flip in [0x01, 0x80, 0xff] {
                 let mut damaged = bytes.clone();
@@ -242,10 +208,7 @@ fn damaged_bytes_never_panic() {
 fn a_panicking_decoder_is_one_bad_image() {
     let error = contain_panics(|| panic!("index {} out of range", 3)).unwrap_err();
     assert_eq!(error.kind(), "decoder-panic");
-    assert_eq!(
-        error.to_string(),
-        "the decoder failed: index 3 out of range"
-    );
+    assert_eq!(error.to_string(), "the decoder failed: index 3 out of range");
 }
 
 #[test]
@@ -259,8 +222,5 @@ fn reading_goes_by_content_and_names_what_is_missing() {
     assert_eq!(read(folder.path()).unwrap_err().kind(), "io");
     let missing = folder.path().join("missing.png");
     let error = read(&missing).unwrap_err();
-    assert!(
-        error.to_string().contains("missing.png") && error.kind() == "io",
-        "{error}"
-    );
+    assert!(error.to_string().contains("missing.png") && error.kind() == "io", "{error}");
 }

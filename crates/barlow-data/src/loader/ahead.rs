@@ -33,21 +33,13 @@ impl<T: Send + 'static> Ahead<T> {
                 }
             }
         })?;
-        Ok(Self {
-            products: Some(products),
-            stop,
-            thread: Some(thread),
-        })
+        Ok(Self { products: Some(products), stop, thread: Some(thread) })
     }
 
     /// The next product, waited for; nothing at the end. `Err` is what a panic of the thread said,
     /// told once.
     pub(super) fn next(&mut self) -> Option<Result<T, String>> {
-        if let Some(product) = self
-            .products
-            .as_ref()
-            .and_then(|products| products.recv().ok())
-        {
+        if let Some(product) = self.products.as_ref().and_then(|products| products.recv().ok()) {
             return Some(Ok(product));
         }
         self.products = None;

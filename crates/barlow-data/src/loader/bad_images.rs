@@ -31,22 +31,14 @@ impl BadImage {
             reason.push_str(&error.to_string());
             cause = error.source();
         }
-        Self {
-            id: id as u64,
-            name: source.name(id),
-            kind: error.kind(),
-            reason,
-        }
+        Self { id: id as u64, name: source.name(id), kind: error.kind(), reason }
     }
 }
 
 /// The most images of a source that may be bad.
 pub(super) fn tolerated(images: usize, max_fraction: f64) -> usize {
     // The fraction is at most 1, so the product is at most `images`.
-    #[expect(
-        clippy::cast_sign_loss,
-        reason = "both factors are checked not to be negative"
-    )]
+    #[expect(clippy::cast_sign_loss, reason = "both factors are checked not to be negative")]
     let by_fraction = (images as f64 * max_fraction).floor() as usize;
     by_fraction.max(ALWAYS_TOLERATED)
 }
@@ -80,21 +72,11 @@ impl BadImages {
         let Some(last) = last else { return Ok(()) };
         let (name, reason) = (last.name.clone(), last.reason.clone());
         if bad == images {
-            return Err(LoadError::NothingDecodes {
-                images,
-                name,
-                reason,
-            });
+            return Err(LoadError::NothingDecodes { images, name, reason });
         }
         if bad > tolerated(images, max_fraction) {
             let allowed = max_fraction;
-            return Err(LoadError::TooManyBadImages {
-                bad,
-                images,
-                allowed,
-                name,
-                reason,
-            });
+            return Err(LoadError::TooManyBadImages { bad, images, allowed, name, reason });
         }
         Ok(())
     }

@@ -46,9 +46,7 @@ impl Batch {
         batch_size: usize,
     ) -> Self {
         let mut batch = used.unwrap_or_default();
-        batch
-            .views
-            .resize_with(pipeline.views(), ViewBatch::default);
+        batch.views.resize_with(pipeline.views(), ViewBatch::default);
         for (index, view) in batch.views.iter_mut().enumerate() {
             let [channels, height, width] = pipeline.shape(index);
             view.shape = [batch_size, channels, height, width];
@@ -114,12 +112,7 @@ impl Work<'_> {
                 .iter_mut()
                 .map(|chunks| chunks.next().expect("a view has a chunk for each sample"))
                 .collect();
-            Sample {
-                position,
-                id,
-                views,
-                outcome,
-            }
+            Sample { position, id, views, outcome }
         });
         share(parts, scratches, stop, |sample, scratch| {
             self.fill_sample(sample, scratch);
@@ -136,24 +129,14 @@ impl Work<'_> {
     }
 
     fn fill_sample(&self, sample: Sample<'_>, scratch: &mut Scratch) {
-        let Sample {
-            position,
-            id,
-            views,
-            outcome,
-        } = sample;
+        let Sample { position, id, views, outcome } = sample;
         let Some((id, image)) = self.load(id, &mut outcome.bad_images) else {
             return;
         };
         outcome.id = id as u64;
         outcome.label = self.source.label(id);
         for (view, out) in views.into_iter().enumerate() {
-            let key = ViewKey {
-                seed: self.seed,
-                epoch: self.epoch,
-                position,
-                view,
-            };
+            let key = ViewKey { seed: self.seed, epoch: self.epoch, position, view };
             self.pipeline.render(&image, key, scratch, out);
         }
     }

@@ -57,9 +57,8 @@ impl EvaluationBatches {
         config: &EvaluationConfig,
     ) -> Self {
         let batch_size = config.batch_size.max(1);
-        let mut scratches: Vec<Scratch> = std::iter::repeat_with(Scratch::default)
-            .take(config.workers.max(1))
-            .collect();
+        let mut scratches: Vec<Scratch> =
+            std::iter::repeat_with(Scratch::default).take(config.workers.max(1)).collect();
         let mut starts = (0..source.len()).step_by(batch_size);
         let ahead = Ahead::start("barlow-evaluation-0", PREFETCH, move |stop| {
             let first = starts.next()?;
@@ -70,11 +69,7 @@ impl EvaluationBatches {
             Ok(ahead) => (Some(ahead), None),
             Err(source) => (None, Some(LoadError::Thread { source })),
         };
-        Self {
-            ahead,
-            failure,
-            bad_images: Vec::new(),
-        }
+        Self { ahead, failure, bad_images: Vec::new() }
     }
 
     /// The images left out of the batches taken so far that no earlier call has given.
@@ -123,19 +118,11 @@ fn fill(
     let values = channels * height * width;
     let mut data = vec![0.0; ids.len() * values];
     let mut outcomes: Vec<Option<BadImage>> = vec![None; ids.len()];
-    let parts = ids
-        .clone()
-        .zip(data.chunks_exact_mut(values))
-        .zip(&mut outcomes);
-    share(
-        parts,
-        scratches,
-        stop,
-        |((id, out), outcome), scratch| match source.load(id) {
-            Ok(image) => pipeline.render_evaluation(&image, scratch, out),
-            Err(error) => *outcome = Some(BadImage::new(source, id, &error)),
-        },
-    )?;
+    let parts = ids.clone().zip(data.chunks_exact_mut(values)).zip(&mut outcomes);
+    share(parts, scratches, stop, |((id, out), outcome), scratch| match source.load(id) {
+        Ok(image) => pipeline.render_evaluation(&image, scratch, out),
+        Err(error) => *outcome = Some(BadImage::new(source, id, &error)),
+    })?;
     let mut batch = EvaluationBatch::default();
     let mut bad_images = Vec::new();
     for ((index, id), outcome) in ids.enumerate().zip(outcomes) {
@@ -150,8 +137,5 @@ fn fill(
     }
     data.truncate(batch.ids.len() * values);
     batch.shape = [batch.ids.len(), channels, height, width];
-    Ok(Filled {
-        batch: EvaluationBatch { data, ..batch },
-        bad_images,
-    })
+    Ok(Filled { batch: EvaluationBatch { data, ..batch }, bad_images })
 }

@@ -38,15 +38,11 @@ where
             let item = items.lock().expect(NOT_POISONED).next();
             let Some(item) = item else { break };
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(item, state))) {
-                fail(LoadError::WorkerPanic {
-                    message: crate::panic_message(&*panic),
-                });
+                fail(LoadError::WorkerPanic { message: crate::panic_message(&*panic) });
             }
         }
     };
-    let (own, others) = states
-        .split_first_mut()
-        .expect("a loader has at least one worker");
+    let (own, others) = states.split_first_mut().expect("a loader has at least one worker");
     scope(|scope| {
         for (index, state) in others.iter_mut().enumerate() {
             let thread = Builder::new().name(format!("barlow-loader-{}", index + 1));

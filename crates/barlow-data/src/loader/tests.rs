@@ -15,18 +15,11 @@ struct Numbers {
 
 impl Numbers {
     fn new(len: usize) -> Self {
-        Self {
-            len,
-            bad: HashSet::new(),
-            panics_at: None,
-        }
+        Self { len, bad: HashSet::new(), panics_at: None }
     }
 
     fn with_bad(len: usize, bad: impl IntoIterator<Item = usize>) -> Self {
-        Self {
-            bad: bad.into_iter().collect(),
-            ..Self::new(len)
-        }
+        Self { bad: bad.into_iter().collect(), ..Self::new(len) }
     }
 }
 
@@ -41,12 +34,7 @@ impl Source for Numbers {
             return Err(ImageError::Truncated { bytes: id });
         }
         let pixels = (0..36).map(|i| (id * 7 + i) as u8).collect();
-        Ok(Image {
-            width: 6,
-            height: 6,
-            channels: 1,
-            pixels,
-        })
+        Ok(Image { width: 6, height: 6, channels: 1, pixels })
     }
 
     fn name(&self, id: usize) -> String {
@@ -82,13 +70,8 @@ fn pipeline() -> Arc<ViewPipeline> {
 }
 
 fn loader(source: Numbers, batch_size: usize, workers: usize) -> Loader {
-    let config = LoaderConfig {
-        batch_size,
-        workers,
-        seed: 5,
-        prefetch: 2,
-        max_bad_image_fraction: 0.1,
-    };
+    let config =
+        LoaderConfig { batch_size, workers, seed: 5, prefetch: 2, max_bad_image_fraction: 0.1 };
     Loader::new(Arc::new(source), pipeline(), config).unwrap()
 }
 
@@ -98,10 +81,7 @@ fn collect(loader: &Loader, first: u64, last: u64) -> Vec<Batch> {
     let mut all = Vec::new();
     while let Some(batch) = batches.next() {
         let batch = batch.unwrap();
-        all.push(Batch {
-            waited: Duration::ZERO,
-            ..batch.clone()
-        });
+        all.push(Batch { waited: Duration::ZERO, ..batch.clone() });
         batches.recycle(batch);
     }
     all
@@ -109,13 +89,7 @@ fn collect(loader: &Loader, first: u64, last: u64) -> Vec<Batch> {
 
 #[test]
 fn batches_do_not_depend_on_the_number_of_workers() {
-    let of = |workers| {
-        collect(
-            &loader(Numbers::with_bad(50, [3, 4, 20]), 8, workers),
-            0,
-            15,
-        )
-    };
+    let of = |workers| collect(&loader(Numbers::with_bad(50, [3, 4, 20]), 8, workers), 0, 15);
     let one = of(1);
     assert_eq!(one.len(), 15);
     for workers in [0, 2, 7, 40] {
@@ -128,11 +102,7 @@ fn starting_in_the_middle_gives_the_tail() {
     let loader = loader(Numbers::with_bad(50, [3, 4, 20]), 8, 2);
     let whole = collect(&loader, 0, 15);
     for first in [1, 6, 7, 14, 15] {
-        assert_eq!(
-            collect(&loader, first, 15),
-            whole[first as usize..],
-            "from {first}"
-        );
+        assert_eq!(collect(&loader, first, 15), whole[first as usize..], "from {first}");
     }
 }
 
@@ -142,18 +112,11 @@ fn every_epoch_has_each_image_at_most_once_in_an_order_of_its_own() {
     assert_eq!(loader.steps_per_epoch(), 6);
     let batches = collect(&loader, 0, 12);
     let epoch = |epoch: u64| -> Vec<u64> {
-        batches
-            .iter()
-            .filter(|batch| batch.epoch == epoch)
-            .flat_map(|b| b.ids.clone())
-            .collect()
+        batches.iter().filter(|batch| batch.epoch == epoch).flat_map(|b| b.ids.clone()).collect()
     };
     let (first, second) = (epoch(0), epoch(1));
     for ids in [&first, &second] {
-        assert_eq!(
-            (ids.len(), ids.iter().collect::<HashSet<_>>().len()),
-            (48, 48)
-        );
+        assert_eq!((ids.len(), ids.iter().collect::<HashSet<_>>().len()), (48, 48));
         assert!(ids.iter().all(|&id| id < 50));
     }
     assert_ne!(first, second);
@@ -171,12 +134,7 @@ fn each_view_is_the_pipeline_s_own_under_the_key_of_its_position() {
             assert_eq!(views.shape, [8, 1, 4, 4]);
             for (sample, found) in views.data.chunks_exact(16).enumerate() {
                 let position = (batch.step % 6) * 8 + sample as u64;
-                let key = ViewKey {
-                    seed: 5,
-                    epoch: batch.epoch,
-                    position,
-                    view,
-                };
+                let key = ViewKey { seed: 5, epoch: batch.epoch, position, view };
                 let id = batch.ids[sample] as usize;
                 let mut expected = [0.0; 16];
                 pipeline.render(&images.load(id).unwrap(), key, &mut scratch, &mut expected);
@@ -204,14 +162,8 @@ fn a_bad_image_gives_its_place_to_the_next_good_one_and_is_told_once() {
     }
     let mut bad = loader.drain_bad_images();
     bad.sort_by_key(|image| image.id);
-    assert_eq!(
-        bad.iter().map(|image| image.id).collect::<Vec<_>>(),
-        [10, 11, 47]
-    );
-    assert_eq!(
-        (bad[0].name.as_str(), bad[0].kind),
-        ("number 10", "truncated")
-    );
+    assert_eq!(bad.iter().map(|image| image.id).collect::<Vec<_>>(), [10, 11, 47]);
+    assert_eq!((bad[0].name.as_str(), bad[0].kind), ("number 10", "truncated"));
     assert!(bad[0].reason.contains("10 bytes"), "{}", bad[0].reason);
     collect(&loader, 6, 12);
     assert_eq!(loader.drain_bad_images(), []);
@@ -228,29 +180,12 @@ fn too_many_bad_images_end_the_loading_at_the_same_step_for_all_workers() {
         (good, loader.drain_bad_images())
     };
     let (good, bad) = ended(1);
-    assert!(
-        (1..20).contains(&good) && bad.len() > 20,
-        "{good} batches, {} bad",
-        bad.len()
-    );
+    assert!((1..20).contains(&good) && bad.len() > 20, "{good} batches, {} bad", bad.len());
     assert_eq!(ended(3), (good, bad));
-    assert_eq!(
-        collect(&loader(Numbers::with_bad(50, 0..19), 10, 2), 0, 50).len(),
-        50
-    );
+    assert_eq!(collect(&loader(Numbers::with_bad(50, 0..19), 10, 2), 0, 50).len(), 50);
     let mut batches = loader(Numbers::with_bad(50, 0..20), 10, 2).batches(0, 50);
     let error = batches.find_map(Result::err).unwrap();
-    assert!(
-        matches!(
-            error,
-            LoadError::TooManyBadImages {
-                bad: 20,
-                images: 50,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, LoadError::TooManyBadImages { bad: 20, images: 50, .. }), "{error}");
 }
 
 #[test]
@@ -258,11 +193,7 @@ fn a_source_that_never_decodes_is_an_error() {
     for len in [8, 1000] {
         let mut batches = loader(Numbers::with_bad(len, 0..len), 8, 2).batches(0, 5);
         let error = batches.next().unwrap().unwrap_err();
-        assert_eq!(
-            matches!(error, LoadError::NothingDecodes { .. }),
-            len == 8,
-            "{error}"
-        );
+        assert_eq!(matches!(error, LoadError::NothingDecodes { .. }), len == 8, "{error}");
         assert!(error.to_string().contains("number "), "{error}");
         assert!(batches.next().is_none());
     }
@@ -271,10 +202,7 @@ fn a_source_that_never_decodes_is_an_error() {
 #[test]
 fn a_panic_of_any_worker_is_an_error_and_no_hang() {
     for workers in [1, 2, 7] {
-        let source = Numbers {
-            panics_at: Some(17),
-            ..Numbers::new(50)
-        };
+        let source = Numbers { panics_at: Some(17), ..Numbers::new(50) };
         let mut batches = loader(source, 8, workers).batches(0, 12);
         let error = batches.find_map(Result::err).unwrap();
         assert!(error.to_string().contains("image 17 is deadly"), "{error}");
@@ -325,31 +253,18 @@ fn impossible_settings_are_refused_with_their_values() {
 fn evaluation_gives_all_good_images_in_order() {
     let of = |workers, bad: &[usize]| {
         let source = Arc::new(Numbers::with_bad(23, bad.iter().copied()));
-        let config = EvaluationConfig {
-            batch_size: 8,
-            workers,
-        };
+        let config = EvaluationConfig { batch_size: 8, workers };
         let mut batches = EvaluationBatches::new(source, pipeline(), &config);
         let all: Vec<_> = batches.by_ref().map(Result::unwrap).collect();
         (all, batches.drain_bad_images())
     };
     let (batches, bad) = of(1, &[]);
     assert!(bad.is_empty());
-    assert_eq!(
-        batches
-            .iter()
-            .map(|batch| batch.shape[0])
-            .collect::<Vec<_>>(),
-        [8, 8, 7]
-    );
+    assert_eq!(batches.iter().map(|batch| batch.shape[0]).collect::<Vec<_>>(), [8, 8, 7]);
     assert_eq!(of(5, &[]).0, batches);
     let mut scratch = Scratch::default();
     let mut expected = [0.0; 16];
-    for (id, found) in batches
-        .iter()
-        .flat_map(|batch| batch.data.chunks_exact(16))
-        .enumerate()
-    {
+    for (id, found) in batches.iter().flat_map(|batch| batch.data.chunks_exact(16)).enumerate() {
         let image = Numbers::new(23).load(id).unwrap();
         pipeline().render_evaluation(&image, &mut scratch, &mut expected);
         assert_eq!(found, expected, "image {id}");
@@ -357,26 +272,12 @@ fn evaluation_gives_all_good_images_in_order() {
 
     let missing: Vec<usize> = [0, 5].into_iter().chain(8..16).chain([22]).collect();
     let (kept, bad) = of(3, &missing);
-    assert_eq!(
-        bad.iter()
-            .map(|image| image.id as usize)
-            .collect::<Vec<_>>(),
-        missing
-    );
-    assert_eq!(
-        kept.iter().map(|batch| batch.shape[0]).collect::<Vec<_>>(),
-        [6, 6]
-    );
+    assert_eq!(bad.iter().map(|image| image.id as usize).collect::<Vec<_>>(), missing);
+    assert_eq!(kept.iter().map(|batch| batch.shape[0]).collect::<Vec<_>>(), [6, 6]);
     let values = |batches: &[EvaluationBatch]| -> Vec<(u64, Option<usize>, Vec<f32>)> {
         let of_batch = |batch: &EvaluationBatch| -> Vec<_> {
             let values = batch.data.chunks_exact(16).map(<[f32]>::to_vec);
-            batch
-                .ids
-                .iter()
-                .zip(&batch.labels)
-                .zip(values)
-                .map(|((&i, &l), v)| (i, l, v))
-                .collect()
+            batch.ids.iter().zip(&batch.labels).zip(values).map(|((&i, &l), v)| (i, l, v)).collect()
         };
         batches.iter().flat_map(of_batch).collect()
     };
@@ -387,21 +288,9 @@ fn evaluation_gives_all_good_images_in_order() {
 
 #[test]
 fn a_panic_while_evaluating_is_an_error() {
-    let source = Numbers {
-        panics_at: Some(17),
-        ..Numbers::new(50)
-    };
-    let config = EvaluationConfig {
-        batch_size: 8,
-        workers: 2,
-    };
+    let source = Numbers { panics_at: Some(17), ..Numbers::new(50) };
+    let config = EvaluationConfig { batch_size: 8, workers: 2 };
     let mut batches = EvaluationBatches::new(Arc::new(source), pipeline(), &config);
-    assert!(
-        batches
-            .find_map(Result::err)
-            .unwrap()
-            .to_string()
-            .contains("deadly")
-    );
+    assert!(batches.find_map(Result::err).unwrap().to_string().contains("deadly"));
     assert!(batches.next().is_none());
 }

@@ -40,10 +40,7 @@ impl Directory {
     /// # Errors
     /// If the path is no directory, it or a directory below cannot be read, or there is no image.
     pub fn open(root: &Path) -> Result<Self, SourceError> {
-        let read = |source| SourceError::Read {
-            path: root.to_owned(),
-            source,
-        };
+        let read = |source| SourceError::Read { path: root.to_owned(), source };
         if !fs::metadata(root).map_err(read)?.is_dir() {
             return Err(SourceError::WrongFileType {
                 path: root.to_owned(),
@@ -61,13 +58,7 @@ impl Directory {
         }
         paths.sort_by(|a, b| compare_paths(a, b));
         let (classes, labels) = classes_of(&paths);
-        Ok(Self {
-            root: root.to_owned(),
-            paths,
-            labels,
-            classes,
-            seen,
-        })
+        Ok(Self { root: root.to_owned(), paths, labels, classes, seen })
     }
 }
 
@@ -106,14 +97,11 @@ impl Source for Directory {
     }
 
     fn remarks(&self) -> Vec<String> {
-        let Seen {
-            other_files, links, ..
-        } = self.seen;
+        let Seen { other_files, links, .. } = self.seen;
         let mut remarks = Vec::new();
         if other_files > 0 {
-            remarks.push(format!(
-                "passed over {other_files} files that are no images by their names"
-            ));
+            remarks
+                .push(format!("passed over {other_files} files that are no images by their names"));
         }
         if links > 0 {
             remarks.push(format!("followed {links} symbolic links"));
@@ -133,10 +121,7 @@ fn walk(root: &Path) -> Result<(Vec<Box<Path>>, Seen), SourceError> {
         let mut waiting = vec![start];
         while let Some(folder) = waiting.pop() {
             let path = root.join(&folder);
-            let failed = |source| SourceError::Read {
-                path: path.clone(),
-                source,
-            };
+            let failed = |source| SourceError::Read { path: path.clone(), source };
             if !visited.insert(fs::canonicalize(&path).map_err(failed)?) {
                 continue;
             }
@@ -173,9 +158,7 @@ fn walk(root: &Path) -> Result<(Vec<Box<Path>>, Seen), SourceError> {
 
 fn has_image_name(path: &Path) -> bool {
     path.extension().is_some_and(|extension| {
-        ["jpg", "jpeg", "png"]
-            .iter()
-            .any(|image| extension.eq_ignore_ascii_case(image))
+        ["jpg", "jpeg", "png"].iter().any(|image| extension.eq_ignore_ascii_case(image))
     })
 }
 

@@ -46,10 +46,7 @@ pub(super) fn open(split: Split, data_folders: &[PathBuf]) -> Result<Idx, Source
             return Ok(Idx::open(&images, Some(&labels))?.with_class_names(&CLASSES));
         }
     }
-    Err(SourceError::NoFashionMnist {
-        searched,
-        wanted: format!("{images}.gz"),
-    })
+    Err(SourceError::NoFashionMnist { searched, wanted: format!("{images}.gz") })
 }
 
 /// The file, compressed or not.
@@ -77,10 +74,7 @@ mod tests {
         assert_eq!(labels, [9, 0, 0, 3, 0, 2, 7, 2, 5, 5]);
         assert_eq!(train.classes()[9], "Ankle boot");
         // Each class has a tenth of the images.
-        assert_eq!(
-            (0..60_000).filter(|&id| train.label(id) == Some(4)).count(),
-            6_000
-        );
+        assert_eq!((0..60_000).filter(|&id| train.label(id) == Some(4)).count(), 6_000);
         let image = train.load(0).unwrap();
         assert_eq!((image.width, image.height, image.channels), (28, 28, 1));
         // The mean pixel of the training images, known as 0.2860 of 255.
@@ -90,15 +84,7 @@ mod tests {
 
     fn train_pixels(train: &Idx) -> u64 {
         (0..train.len())
-            .map(|id| {
-                train
-                    .load(id)
-                    .unwrap()
-                    .pixels
-                    .iter()
-                    .map(|&p| u64::from(p))
-                    .sum::<u64>()
-            })
+            .map(|id| train.load(id).unwrap().pixels.iter().map(|&p| u64::from(p)).sum::<u64>())
             .sum()
     }
 
@@ -110,12 +96,7 @@ mod tests {
             return;
         };
         let message = error.to_string();
-        for part in [
-            "no-such-folder",
-            "dataset-fashion-mnist",
-            "BARLOW_DATA",
-            "t10k-images",
-        ] {
+        for part in ["no-such-folder", "dataset-fashion-mnist", "BARLOW_DATA", "t10k-images"] {
             assert!(message.contains(part), "{message}");
         }
     }
@@ -128,11 +109,8 @@ mod tests {
             std::fs::create_dir_all(&inner).unwrap();
             let images = [0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 77];
             std::fs::write(inner.join("train-images-idx3-ubyte"), images).unwrap();
-            std::fs::write(
-                inner.join("train-labels-idx1-ubyte"),
-                [0, 0, 8, 1, 0, 0, 0, 1, 2],
-            )
-            .unwrap();
+            std::fs::write(inner.join("train-labels-idx1-ubyte"), [0, 0, 8, 1, 0, 0, 0, 1, 2])
+                .unwrap();
             let source = open(Split::Train, &[folder.path().to_owned()]).unwrap();
             assert_eq!(source.load(0).unwrap().pixels, [77], "{place}");
             assert_eq!(source.classes()[source.label(0).unwrap()], "Pullover");

@@ -15,10 +15,7 @@ pub(super) struct FirstImages {
 
 impl FirstImages {
     pub(super) fn new(whole: Arc<dyn Source>, images: usize) -> Self {
-        Self {
-            images: images.min(whole.len()),
-            whole,
-        }
+        Self { images: images.min(whole.len()), whole }
     }
 }
 
@@ -49,11 +46,7 @@ impl Source for FirstImages {
 
     fn remarks(&self) -> Vec<String> {
         let mut remarks = self.whole.remarks();
-        remarks.push(format!(
-            "only the first {} of {} images",
-            self.images,
-            self.whole.len()
-        ));
+        remarks.push(format!("only the first {} of {} images", self.images, self.whole.len()));
         remarks
     }
 }

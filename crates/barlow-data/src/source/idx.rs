@@ -37,10 +37,7 @@ impl Idx {
     /// If a file cannot be read, is not IDX of the right rank, has not the size that it declares,
     /// or the numbers of images and labels differ or are 0.
     pub fn open(images: &Path, labels: Option<&Path>) -> Result<Self, SourceError> {
-        let Array {
-            dimensions,
-            values: pixels,
-        } = Array::read(images, IMAGES, &[3, 4])?;
+        let Array { dimensions, values: pixels } = Array::read(images, IMAGES, &[3, 4])?;
         let channels = dimensions.get(3).copied().unwrap_or(1);
         let [len, height, width] = [dimensions[0], dimensions[1], dimensions[2]];
         if ![1, 3].contains(&channels) || height == 0 || width == 0 {
@@ -52,40 +49,22 @@ impl Idx {
             });
         }
         if len == 0 {
-            return Err(SourceError::EmptyList {
-                path: images.to_owned(),
-            });
+            return Err(SourceError::EmptyList { path: images.to_owned() });
         }
         let labels = match labels {
             Some(path) => {
                 let labels = Array::read(path, LABELS, &[1])?.values;
                 if labels.len() != len {
                     let (path, found) = (path.to_owned(), labels.len());
-                    return Err(SourceError::WrongLabelCount {
-                        path,
-                        images: len,
-                        found,
-                    });
+                    return Err(SourceError::WrongLabelCount { path, images: len, found });
                 }
                 labels
             }
             None => Vec::new(),
         };
-        let classes = labels
-            .iter()
-            .max()
-            .map_or(0..0, |&largest| 0..usize::from(largest) + 1);
+        let classes = labels.iter().max().map_or(0..0, |&largest| 0..usize::from(largest) + 1);
         let classes = classes.map(|class| class.to_string()).collect();
-        Ok(Self {
-            path: images.to_owned(),
-            len,
-            height,
-            width,
-            channels,
-            pixels,
-            labels,
-            classes,
-        })
+        Ok(Self { path: images.to_owned(), len, height, width, channels, pixels, labels, classes })
     }
 
     /// The same images with names for the classes; where there are more classes than names, they
@@ -105,20 +84,10 @@ impl Source for Idx {
     }
 
     fn load(&self, id: usize) -> Result<Image, ImageError> {
-        let Self {
-            width,
-            height,
-            channels,
-            ..
-        } = *self;
+        let Self { width, height, channels, .. } = *self;
         let samples = width * height * channels;
         let pixels = self.pixels[id * samples..][..samples].to_vec();
-        Ok(Image {
-            width,
-            height,
-            channels,
-            pixels,
-        })
+        Ok(Image { width, height, channels, pixels })
     }
 
     fn name(&self, id: usize) -> String {

@@ -34,10 +34,7 @@ impl List {
     /// # Errors
     /// If the list cannot be read, has a malformed line (by its number) or no entry.
     pub fn open(path: &Path) -> Result<Self, SourceError> {
-        let read = |source| SourceError::Read {
-            path: path.to_owned(),
-            source,
-        };
+        let read = |source| SourceError::Read { path: path.to_owned(), source };
         if fs::metadata(path).map_err(read)?.is_dir() {
             return Err(SourceError::WrongFileType {
                 path: path.to_owned(),
@@ -46,31 +43,21 @@ impl List {
             });
         }
         let form = Form::of(path);
-        let entries = form
-            .entries(&fs::read(path).map_err(read)?)
-            .map_err(|malformed| SourceError::MalformedLine {
+        let entries = form.entries(&fs::read(path).map_err(read)?).map_err(|malformed| {
+            SourceError::MalformedLine {
                 path: path.to_owned(),
                 line: malformed.line,
                 reason: malformed.reason,
                 expected: form.expected(),
-            })?;
+            }
+        })?;
         if entries.is_empty() {
-            return Err(SourceError::EmptyList {
-                path: path.to_owned(),
-            });
+            return Err(SourceError::EmptyList { path: path.to_owned() });
         }
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         let (classes, labels) = classes_of(&entries);
-        let paths = entries
-            .into_iter()
-            .map(|entry| PathBuf::from(entry.path).into())
-            .collect();
-        Ok(Self {
-            folder,
-            paths,
-            labels,
-            classes,
-        })
+        let paths = entries.into_iter().map(|entry| PathBuf::from(entry.path).into()).collect();
+        Ok(Self { folder, paths, labels, classes })
     }
 }
 
@@ -112,21 +99,13 @@ impl Source for List {
 
 /// The distinct labels in natural order, and each entry's.
 fn classes_of(entries: &[Entry]) -> (Vec<String>, Vec<Option<u32>>) {
-    let mut classes: Vec<&str> = entries
-        .iter()
-        .filter_map(|entry| entry.label.as_deref())
-        .collect();
+    let mut classes: Vec<&str> =
+        entries.iter().filter_map(|entry| entry.label.as_deref()).collect();
     classes.sort_unstable_by(|a, b| compare(a.as_bytes(), b.as_bytes()));
     classes.dedup();
-    let index: HashMap<&str, u32> = classes
-        .iter()
-        .enumerate()
-        .map(|(i, &class)| (class, i as u32))
-        .collect();
-    let labels = entries
-        .iter()
-        .map(|entry| entry.label.as_deref().map(|l| index[l]))
-        .collect();
+    let index: HashMap<&str, u32> =
+        classes.iter().enumerate().map(|(i, &class)| (class, i as u32)).collect();
+    let labels = entries.iter().map(|entry| entry.label.as_deref().map(|l| index[l])).collect();
     (classes.into_iter().map(str::to_owned).collect(), labels)
 }
 

@@ -13,10 +13,7 @@ pub(super) fn compare_paths(a: &Path, b: &Path) -> Ordering {
             (None, Some(_)) => return Ordering::Less,
             (Some(_), None) => return Ordering::Greater,
             (Some(a), Some(b)) => {
-                let (a, b) = (
-                    a.as_os_str().as_encoded_bytes(),
-                    b.as_os_str().as_encoded_bytes(),
-                );
+                let (a, b) = (a.as_os_str().as_encoded_bytes(), b.as_os_str().as_encoded_bytes());
                 let order = compare(a, b);
                 if order != Ordering::Equal {
                     return order;
@@ -37,10 +34,7 @@ pub(super) fn compare(a: &[u8], b: &[u8]) -> Ordering {
                 if first_a.is_ascii_digit() && first_b.is_ascii_digit() =>
             {
                 let (number_a, number_b) = (digits(&mut rest_a), digits(&mut rest_b));
-                number_a
-                    .len()
-                    .cmp(&number_b.len())
-                    .then_with(|| number_a.cmp(number_b))
+                number_a.len().cmp(&number_b.len()).then_with(|| number_a.cmp(number_b))
             }
             ([first_a, tail_a @ ..], [first_b, tail_b @ ..]) => {
                 (rest_a, rest_b) = (tail_a, tail_b);
@@ -56,16 +50,10 @@ pub(super) fn compare(a: &[u8], b: &[u8]) -> Ordering {
 
 /// Takes the leading run of digits off `rest` and gives it without leading zeros.
 fn digits<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
-    let end = rest
-        .iter()
-        .position(|byte| !byte.is_ascii_digit())
-        .unwrap_or(rest.len());
+    let end = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
     let (number, tail) = rest.split_at(end);
     *rest = tail;
-    let zeros = number
-        .iter()
-        .position(|&digit| digit != b'0')
-        .unwrap_or(number.len());
+    let zeros = number.iter().position(|&digit| digit != b'0').unwrap_or(number.len());
     &number[zeros..]
 }
 
@@ -75,25 +63,10 @@ mod tests {
 
     #[test]
     fn numbers_in_names_count_by_value() {
-        let sorted = [
-            "",
-            "a",
-            "a1",
-            "a02",
-            "a2",
-            "a10",
-            "a10b",
-            "a18446744073709551616",
-            "b",
-            "é",
-        ];
+        let sorted = ["", "a", "a1", "a02", "a2", "a10", "a10b", "a18446744073709551616", "b", "é"];
         for (i, a) in sorted.iter().enumerate() {
             for (j, b) in sorted.iter().enumerate() {
-                assert_eq!(
-                    compare(a.as_bytes(), b.as_bytes()),
-                    i.cmp(&j),
-                    "{a:?} and {b:?}"
-                );
+                assert_eq!(compare(a.as_bytes(), b.as_bytes()), i.cmp(&j), "{a:?} and {b:?}");
             }
         }
     }
@@ -102,10 +75,7 @@ mod tests {
     fn a_folder_s_images_stay_together() {
         let sorted = ["a/2.png", "a/10.png", "a-1/1.png", "b.png"];
         for pair in sorted.windows(2) {
-            assert_eq!(
-                compare_paths(pair[0].as_ref(), pair[1].as_ref()),
-                Ordering::Less
-            );
+            assert_eq!(compare_paths(pair[0].as_ref(), pair[1].as_ref()), Ordering::Less);
         }
     }
 }

@@ -111,28 +111,19 @@ impl SourceSpec {
             Some((kind, rest)) => (kind, Some(rest)),
             None => (spec, None),
         };
-        let wrong = |expected| SpecError::WrongForm {
-            spec: spec.to_owned(),
-            expected,
-        };
-        let unavailable = |kind: &str| SpecError::Unavailable {
-            spec: spec.to_owned(),
-            kind: kind.to_owned(),
-        };
+        let wrong = |expected| SpecError::WrongForm { spec: spec.to_owned(), expected };
+        let unavailable =
+            |kind: &str| SpecError::Unavailable { spec: spec.to_owned(), kind: kind.to_owned() };
         match kind {
             "synthetic" => {
                 synthetic(rest).ok_or_else(|| wrong("synthetic[:N[:SEED]], N at least 1"))
             }
             "fashion-mnist" => match rest {
-                None | Some("train") => Ok(Self::FashionMnist {
-                    split: Split::Train,
-                }),
+                None | Some("train") => Ok(Self::FashionMnist { split: Split::Train }),
                 Some("test") => Ok(Self::FashionMnist { split: Split::Test }),
                 Some(_) => Err(wrong("fashion-mnist[:train|:test]")),
             },
-            "idx" => rest
-                .and_then(idx)
-                .ok_or_else(|| wrong("idx:IMAGES[,LABELS]")),
+            "idx" => rest.and_then(idx).ok_or_else(|| wrong("idx:IMAGES[,LABELS]")),
             _ if UNAVAILABLE.contains(&kind) => Err(unavailable(kind)),
             _ if has_extension(spec, &["tar"]) => Err(unavailable("tar")),
             _ if has_extension(spec, &["txt", "csv", "jsonl"]) => {
@@ -167,19 +158,11 @@ impl fmt::Display for SourceSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Synthetic { images, seed } => write!(f, "synthetic:{images}:{seed}"),
-            Self::FashionMnist {
-                split: Split::Train,
-            } => f.write_str("fashion-mnist:train"),
+            Self::FashionMnist { split: Split::Train } => f.write_str("fashion-mnist:train"),
             Self::FashionMnist { split: Split::Test } => f.write_str("fashion-mnist:test"),
             Self::Directory { path } | Self::List { path } => write!(f, "{}", path.display()),
-            Self::Idx {
-                images,
-                labels: None,
-            } => write!(f, "idx:{}", images.display()),
-            Self::Idx {
-                images,
-                labels: Some(labels),
-            } => {
+            Self::Idx { images, labels: None } => write!(f, "idx:{}", images.display()),
+            Self::Idx { images, labels: Some(labels) } => {
                 write!(f, "idx:{},{}", images.display(), labels.display())
             }
         }
@@ -207,10 +190,7 @@ fn idx(rest: &str) -> Option<SourceSpec> {
         None => (rest, None),
     };
     let is_missing = images.is_empty() || labels.is_some_and(str::is_empty);
-    (!is_missing).then(|| SourceSpec::Idx {
-        images: images.into(),
-        labels: labels.map(Into::into),
-    })
+    (!is_missing).then(|| SourceSpec::Idx { images: images.into(), labels: labels.map(Into::into) })
 }
 
 fn has_extension(spec: &str, extensions: &[&str]) -> bool {
@@ -227,20 +207,11 @@ mod tests {
     #[test]
     fn every_documented_form_parses_and_prints_back_to_itself() {
         let path = PathBuf::from;
-        let train = SourceSpec::FashionMnist {
-            split: Split::Train,
-        };
+        let train = SourceSpec::FashionMnist { split: Split::Train };
         let synthetic = |images, seed| SourceSpec::Synthetic { images, seed };
-        let idx = |labels| SourceSpec::Idx {
-            images: path("a.gz"),
-            labels,
-        };
+        let idx = |labels| SourceSpec::Idx { images: path("a.gz"), labels };
         for (spec, expected, kind) in [
-            (
-                "synthetic",
-                synthetic(Synthetic::DEFAULT_IMAGES, 0),
-                SourceKind::Synthetic,
-            ),
+            ("synthetic", synthetic(Synthetic::DEFAULT_IMAGES, 0), SourceKind::Synthetic),
             ("synthetic:7", synthetic(7, 0), SourceKind::Synthetic),
             ("synthetic:7:9", synthetic(7, 9), SourceKind::Synthetic),
             ("fashion-mnist", train.clone(), SourceKind::FashionMnist),
@@ -252,49 +223,23 @@ mod tests {
             ),
             ("idx:a.gz", idx(None), SourceKind::Idx),
             ("idx:a.gz,b", idx(Some(path("b"))), SourceKind::Idx),
-            (
-                "a/b.CSV",
-                SourceSpec::List {
-                    path: path("a/b.CSV"),
-                },
-                SourceKind::List,
-            ),
-            (
-                "b.jsonl",
-                SourceSpec::List {
-                    path: path("b.jsonl"),
-                },
-                SourceKind::List,
-            ),
-            (
-                "b.txt/",
-                SourceSpec::Directory {
-                    path: path("b.txt/"),
-                },
-                SourceKind::Directory,
-            ),
+            ("a/b.CSV", SourceSpec::List { path: path("a/b.CSV") }, SourceKind::List),
+            ("b.jsonl", SourceSpec::List { path: path("b.jsonl") }, SourceKind::List),
+            ("b.txt/", SourceSpec::Directory { path: path("b.txt/") }, SourceKind::Directory),
             (
                 "./synthetic",
-                SourceSpec::Directory {
-                    path: path("./synthetic"),
-                },
+                SourceSpec::Directory { path: path("./synthetic") },
                 SourceKind::Directory,
             ),
             (
                 "C:\\images",
-                SourceSpec::Directory {
-                    path: path("C:\\images"),
-                },
+                SourceSpec::Directory { path: path("C:\\images") },
                 SourceKind::Directory,
             ),
         ] {
             let parsed = SourceSpec::parse(spec).unwrap();
             assert_eq!((&parsed, parsed.kind()), (&expected, kind), "{spec}");
-            assert_eq!(
-                SourceSpec::parse(&parsed.to_string()).unwrap(),
-                expected,
-                "{spec}"
-            );
+            assert_eq!(SourceSpec::parse(&parsed.to_string()).unwrap(), expected, "{spec}");
         }
     }
 
@@ -315,22 +260,12 @@ mod tests {
             "idx:a,",
         ] {
             let error = SourceSpec::parse(spec).unwrap_err();
-            assert!(
-                matches!(error, SpecError::WrongForm { .. }),
-                "{spec}: {error}"
-            );
+            assert!(matches!(error, SpecError::WrongForm { .. }), "{spec}: {error}");
         }
         assert_eq!(SourceSpec::parse(""), Err(SpecError::Empty));
-        for spec in [
-            "cifar10:data",
-            "cifar100:data:test",
-            "shards-{000..099}.tar",
-        ] {
+        for spec in ["cifar10:data", "cifar100:data:test", "shards-{000..099}.tar"] {
             let error = SourceSpec::parse(spec).unwrap_err();
-            assert!(
-                matches!(error, SpecError::Unavailable { .. }),
-                "{spec}: {error}"
-            );
+            assert!(matches!(error, SpecError::Unavailable { .. }), "{spec}: {error}");
         }
     }
 }

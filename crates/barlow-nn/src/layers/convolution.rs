@@ -26,10 +26,7 @@ impl ConvolutionConfig {
     /// A convolution with torchvision's first weights; its one parameter is `weight`.
     pub fn init(&self, initializer: &Initializer) -> Convolution {
         let shape = [self.output, self.input, self.kernel, self.kernel];
-        Convolution {
-            weight: initializer.kaiming_normal("weight", shape),
-            stride: self.stride,
-        }
+        Convolution { weight: initializer.kaiming_normal("weight", shape), stride: self.stride }
     }
 }
 

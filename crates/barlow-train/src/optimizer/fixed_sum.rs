@@ -43,7 +43,10 @@ mod tests {
             let (values, expected) = tensor(n);
             let found = f64::from(fixed_sum(values).into_scalar::<f32>());
             // A tree of f32 sums of n values within ±1: a few ulp of the largest partial sum.
-            assert!((found - expected).abs() <= 1e-5 * (n as f64).sqrt(), "{n}: {found}, {expected}");
+            assert!(
+                (found - expected).abs() <= 1e-5 * (n as f64).sqrt(),
+                "{n}: {found}, {expected}"
+            );
         }
     }
 

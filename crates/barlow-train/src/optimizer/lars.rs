@@ -72,8 +72,7 @@ impl Lars {
     fn clipped(&self, rate: f64, value: &Tensor<1>, gradient: Tensor<1>) -> Tensor<1> {
         let (value_norm, gradient_norm) = (norm(value), norm(&gradient));
         let either_is_zero = (value_norm.clone() * gradient_norm.clone()).equal_elem(0.0);
-        let denominator =
-            gradient_norm + value_norm.clone() * self.weight_decay + CLIPPED_EPSILON;
+        let denominator = gradient_norm + value_norm.clone() * self.weight_decay + CLIPPED_EPSILON;
         let ratio = value_norm * self.trust_coefficient / denominator;
         let ratio = if rate > 0.0 { (ratio / rate).clamp_max(1.0) } else { ratio.ones_like() };
         let ratio = ratio.mask_fill(either_is_zero.clone(), 1.0);

@@ -63,8 +63,7 @@ fn ten_steps_match_the_fixtures_across_a_restored_state() {
             values.insert(name.clone(), tensor(start));
         }
         for step in 0..10 {
-            let rates =
-                Rates { weights: weights[step], biases_and_norms: biases_and_norms[step] };
+            let rates = Rates { weights: weights[step], biases_and_norms: biases_and_norms[step] };
             for (name, shape) in &shapes {
                 let n = shape.iter().product();
                 let gradient = match name.as_str() {

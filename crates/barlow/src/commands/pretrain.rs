@@ -140,7 +140,10 @@ fn refuse_changes(text: &str, path: &Path, settings: &Settings) -> anyhow::Resul
 }
 
 /// The images that the encoder is measured by.
-fn probe(settings: &Settings, source: &Arc<dyn barlow_data::source::Source>) -> anyhow::Result<Probe> {
+fn probe(
+    settings: &Settings,
+    source: &Arc<dyn barlow_data::source::Source>,
+) -> anyhow::Result<Probe> {
     let probe = &settings.probe;
     let bank = match probe.train.as_str() {
         "" => Arc::clone(source),

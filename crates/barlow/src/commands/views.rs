@@ -41,8 +41,10 @@ pub fn views(arguments: &ViewsArguments, registry: &Registry) -> anyhow::Result<
                 break;
             }
             bail!(
-                Usage::new(format!("there is no position {position}"))
-                    .hint(format!("an epoch of these images has positions 0 to {}", source.len() - 1))
+                Usage::new(format!("there is no position {position}")).hint(format!(
+                    "an epoch of these images has positions 0 to {}",
+                    source.len() - 1
+                ))
             );
         }
         let id = order.at(position) as usize;

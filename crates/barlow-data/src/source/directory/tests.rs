@@ -23,11 +23,7 @@ fn folder_of(files: &[&str]) -> tempfile::TempDir {
 }
 
 fn names(source: &Directory) -> Vec<String> {
-    source
-        .paths
-        .iter()
-        .map(|path| path.display().to_string().replace('\\', "/"))
-        .collect()
+    source.paths.iter().map(|path| path.display().to_string().replace('\\', "/")).collect()
 }
 
 #[test]
@@ -50,41 +46,24 @@ fn images_come_in_natural_order_with_their_folders_as_classes() {
     let labels: Vec<_> = (0..5).map(|id| source.label(id).unwrap()).collect();
     assert_eq!(labels, [0, 0, 0, 1, 2]);
     for id in 0..5 {
-        assert_eq!(
-            source.load(id).unwrap().pixels,
-            [id as u8],
-            "{}",
-            source.name(id)
-        );
+        assert_eq!(source.load(id).unwrap().pixels, [id as u8], "{}", source.name(id));
     }
-    assert_eq!(
-        source.remarks(),
-        ["passed over 1 files that are no images by their names"]
-    );
+    assert_eq!(source.remarks(), ["passed over 1 files that are no images by their names"]);
 }
 
 #[test]
 fn an_image_in_the_root_means_no_labels() {
     let folder = folder_of(&["cats/1.png", "dogs/1.png", "stray.png"]);
     let source = Directory::open(folder.path()).unwrap();
-    assert_eq!(
-        (source.len(), source.classes().len(), source.label(0)),
-        (3, 0, None)
-    );
+    assert_eq!((source.len(), source.classes().len(), source.label(0)), (3, 0, None));
 }
 
 #[test]
 fn the_first_images_keep_the_classes_of_the_whole() {
     let folder = folder_of(&["a/1.png", "a/2.png", "b/1.png"]);
-    let options = OpenOptions {
-        max_images: Some(2),
-        ..OpenOptions::default()
-    };
+    let options = OpenOptions { max_images: Some(2), ..OpenOptions::default() };
     let first = open(folder.path().to_str().unwrap(), &options).unwrap();
-    assert_eq!(
-        (first.len(), first.classes()),
-        (2, &["a".to_owned(), "b".to_owned()][..])
-    );
+    assert_eq!((first.len(), first.classes()), (2, &["a".to_owned(), "b".to_owned()][..]));
     let whole = Directory::open(folder.path()).unwrap();
     assert_ne!(first.fingerprint(), whole.fingerprint());
 }
@@ -95,15 +74,9 @@ fn an_empty_directory_says_what_was_seen() {
     fs::create_dir(folder.path().join("inner")).unwrap();
     fs::write(folder.path().join("inner/a.gif"), "GIF89a").unwrap();
     let message = Directory::open(folder.path()).unwrap_err().to_string();
-    assert!(
-        message.contains("saw 1 other files and 1 directories"),
-        "{message}"
-    );
+    assert!(message.contains("saw 1 other files and 1 directories"), "{message}");
     let file = folder.path().join("inner/a.gif");
-    assert!(matches!(
-        Directory::open(&file),
-        Err(SourceError::WrongFileType { .. })
-    ));
+    assert!(matches!(Directory::open(&file), Err(SourceError::WrongFileType { .. })));
     let missing = folder.path().join("missing");
     let message = Directory::open(&missing).unwrap_err().to_string();
     assert!(message.contains("missing"), "{message}");
@@ -116,10 +89,7 @@ fn the_fingerprint_follows_names_sizes_and_labels_but_not_the_place() {
         |folder: &tempfile::TempDir| Directory::open(folder.path()).unwrap().fingerprint();
     let (one, same) = (folder_of(&files), folder_of(&files));
     assert_eq!(fingerprint(&one), fingerprint(&same));
-    assert_ne!(
-        fingerprint(&one),
-        fingerprint(&folder_of(&["a/1.png", "c/2.png"]))
-    );
+    assert_ne!(fingerprint(&one), fingerprint(&folder_of(&["a/1.png", "c/2.png"])));
     fs::write(same.path().join("a/1.png"), "longer or shorter").unwrap();
     assert_ne!(fingerprint(&one), fingerprint(&same));
 }
@@ -141,10 +111,7 @@ mod links {
         symlink(outside.path(), at("zz")).unwrap();
         symlink(at("nowhere"), at("real/3.png")).unwrap();
         let source = Directory::open(folder.path()).unwrap();
-        assert_eq!(
-            names(&source),
-            ["real/1.png", "real/2.png", "real/3.png", "z/x.png"]
-        );
+        assert_eq!(names(&source), ["real/1.png", "real/2.png", "real/3.png", "z/x.png"]);
         assert_eq!(source.load(1).unwrap(), source.load(0).unwrap());
         assert_eq!(source.load(2).unwrap_err().kind(), "io");
         assert_eq!(source.remarks(), ["followed 6 symbolic links"]);

@@ -28,33 +28,20 @@ impl Array {
         expected: &'static str,
         ranks: &[u8],
     ) -> Result<Self, SourceError> {
-        let failed = |source| SourceError::Read {
-            path: path.to_owned(),
-            source,
-        };
-        let malformed = |reason: String| SourceError::MalformedIdx {
-            path: path.to_owned(),
-            expected,
-            reason,
-        };
+        let failed = |source| SourceError::Read { path: path.to_owned(), source };
+        let malformed =
+            |reason: String| SourceError::MalformedIdx { path: path.to_owned(), expected, reason };
         let file = File::open(path).map_err(failed)?;
         let file_bytes = file.metadata().map_err(failed)?.len();
         let mut file = BufReader::new(file);
-        let is_compressed = io::BufRead::fill_buf(&mut file)
-            .map_err(failed)?
-            .starts_with(b"\x1f\x8b");
-        let mut content: Box<dyn Read> = if is_compressed {
-            Box::new(MultiGzDecoder::new(file))
-        } else {
-            Box::new(file)
-        };
+        let is_compressed =
+            io::BufRead::fill_buf(&mut file).map_err(failed)?.starts_with(b"\x1f\x8b");
+        let mut content: Box<dyn Read> =
+            if is_compressed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
 
         let header = |error: io::Error| match error.kind() {
             io::ErrorKind::UnexpectedEof => malformed("its header is cut off".to_owned()),
-            _ => SourceError::Read {
-                path: path.to_owned(),
-                source: error,
-            },
+            _ => SourceError::Read { path: path.to_owned(), source: error },
         };
         let mut magic = [0; 4];
         content.read_exact(&mut magic).map_err(header)?;
@@ -75,11 +62,8 @@ impl Array {
             .try_fold(1u64, |product, &size| product.checked_mul(size as u64))
             .ok_or_else(|| malformed(format!("its dimensions are {dimensions:?}")))?;
 
-        let wrong_size = |found| SourceError::WrongIdxSize {
-            path: path.to_owned(),
-            declared,
-            found,
-        };
+        let wrong_size =
+            |found| SourceError::WrongIdxSize { path: path.to_owned(), declared, found };
         let header_bytes = 4 + 4 * u64::from(rank);
         if is_compressed {
             let most = file_bytes.saturating_mul(MOST_COMPRESSED);
@@ -87,9 +71,7 @@ impl Array {
                 return Err(wrong_size(format!("at most {most}")));
             }
         } else if file_bytes != header_bytes + declared {
-            return Err(wrong_size(
-                file_bytes.saturating_sub(header_bytes).to_string(),
-            ));
+            return Err(wrong_size(file_bytes.saturating_sub(header_bytes).to_string()));
         }
         let mut values = Vec::with_capacity(declared as usize);
         match content.by_ref().take(declared).read_to_end(&mut values) {

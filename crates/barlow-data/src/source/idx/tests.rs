@@ -38,24 +38,13 @@ fn plain_and_compressed_files_give_the_same_images() {
     for source in [&plain, &compressed] {
         assert_eq!(source.len(), 3);
         let pixels = (6..12).collect();
-        let expected = Image {
-            width: 3,
-            height: 2,
-            channels: 1,
-            pixels,
-        };
+        let expected = Image { width: 3, height: 2, channels: 1, pixels };
         assert_eq!(source.load(1).unwrap(), expected);
         assert_eq!(source.classes(), ["0", "1", "2"]);
-        assert_eq!(
-            [0, 1, 2].map(|id| source.label(id)),
-            [Some(2), Some(0), Some(2)]
-        );
+        assert_eq!([0, 1, 2].map(|id| source.label(id)), [Some(2), Some(0), Some(2)]);
     }
     assert_eq!(plain.fingerprint(), compressed.fingerprint());
-    assert_ne!(
-        plain.fingerprint(),
-        open(&images, None).unwrap().fingerprint()
-    );
+    assert_ne!(plain.fingerprint(), open(&images, None).unwrap().fingerprint());
 }
 
 #[test]
@@ -74,16 +63,8 @@ fn what_is_wrong_with_a_file_is_said_before_memory_is_taken() {
     let huge = idx(&[u32::MAX, 65_535, 65_535], &[1, 2]);
     let overflow = idx(&[u32::MAX, u32::MAX, u32::MAX, 3], &[1]);
     for (images, labels, part) in [
-        (
-            good[..good.len() - 1].to_vec(),
-            None,
-            "declares 2 bytes of data and holds 1",
-        ),
-        (
-            gzip(&good[..good.len() - 1]),
-            None,
-            "declares 2 bytes of data and holds only 1",
-        ),
+        (good[..good.len() - 1].to_vec(), None, "declares 2 bytes of data and holds 1"),
+        (gzip(&good[..good.len() - 1]), None, "declares 2 bytes of data and holds only 1"),
         ([&good[..], &[0]].concat(), None, "holds 3"),
         (gzip(&[&good[..], &[0]].concat()), None, "holds more than 2"),
         (huge.clone(), None, "holds 2"),
@@ -92,18 +73,10 @@ fn what_is_wrong_with_a_file_is_said_before_memory_is_taken() {
         (good[..9].to_vec(), None, "its header is cut off"),
         (b"P5 1 1 255\n1".to_vec(), None, "it begins with"),
         (idx(&[2], &[1, 2]), None, "it has 1 dimensions"),
-        (
-            idx(&[1, 1, 1, 2], &[1, 2]),
-            None,
-            "its dimensions are [1, 1, 1, 2]",
-        ),
+        (idx(&[1, 1, 1, 2], &[1, 2]), None, "its dimensions are [1, 1, 1, 2]"),
         (idx(&[2, 0, 1], &[]), None, "its dimensions are [2, 0, 1]"),
         (idx(&[0, 1, 1], &[]), None, "lists no images"),
-        (
-            good.clone(),
-            Some(idx(&[3], &[0, 1, 2])),
-            "holds 3 labels for 2 images",
-        ),
+        (good.clone(), Some(idx(&[3], &[0, 1, 2])), "holds 3 labels for 2 images"),
         (good.clone(), Some(good.clone()), "it has 3 dimensions"),
     ] {
         let message = open(&images, labels.as_deref()).unwrap_err().to_string();
@@ -114,10 +87,7 @@ fn what_is_wrong_with_a_file_is_said_before_memory_is_taken() {
     assert!(open(&damaged[..damaged.len() - 9], None).is_err());
     let checksum = damaged.len() - 8;
     damaged[checksum] ^= 1;
-    assert!(matches!(
-        open(&damaged, None),
-        Err(SourceError::Read { .. })
-    ));
+    assert!(matches!(open(&damaged, None), Err(SourceError::Read { .. })));
 }
 
 #[test]

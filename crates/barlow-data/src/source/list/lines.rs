@@ -58,20 +58,14 @@ impl Form {
         let mut entries = Vec::new();
         let mut columns = None;
         for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
-            let malformed = |reason: String| Malformed {
-                line: index + 1,
-                reason,
-            };
+            let malformed = |reason: String| Malformed { line: index + 1, reason };
             let line = std::str::from_utf8(line).map_err(|error| malformed(format!("{error}")))?;
             let line = line.strip_suffix('\r').unwrap_or(line);
             if line.trim().is_empty() {
                 continue;
             }
             let entry = match self {
-                Self::Paths => Ok(Some(Entry {
-                    path: line.to_owned(),
-                    label: None,
-                })),
+                Self::Paths => Ok(Some(Entry { path: line.to_owned(), label: None })),
                 Self::Csv => csv_entry(line, &mut columns),
                 Self::JsonLines => json_entry(line).map(Some),
             };
@@ -84,23 +78,11 @@ impl Form {
 /// The entry of a CSV line; nothing for the header, which is the first line if a cell says `path`.
 fn csv_entry(line: &str, columns: &mut Option<Columns>) -> Result<Option<Entry>, String> {
     let mut cells = csv_cells(line)?;
-    let find = |name: &str| {
-        cells
-            .iter()
-            .position(|cell| cell.trim().eq_ignore_ascii_case(name))
-    };
+    let find = |name: &str| cells.iter().position(|cell| cell.trim().eq_ignore_ascii_case(name));
     let is_first = columns.is_none();
     let columns = *columns.get_or_insert_with(|| match find("path") {
-        Some(path) => Columns {
-            path,
-            label: find("label"),
-            has_header: true,
-        },
-        None => Columns {
-            path: 0,
-            label: Some(1),
-            has_header: false,
-        },
+        Some(path) => Columns { path, label: find("label"), has_header: true },
+        None => Columns { path: 0, label: Some(1), has_header: false },
     });
     if is_first && columns.has_header {
         return Ok(None);
@@ -108,15 +90,11 @@ fn csv_entry(line: &str, columns: &mut Option<Columns>) -> Result<Option<Entry>,
     if !columns.has_header && cells.len() > 2 {
         return Err(format!("{} columns and no header", cells.len()));
     }
-    let label = columns
-        .label
-        .and_then(|column| cells.get_mut(column))
-        .map(std::mem::take);
+    let label = columns.label.and_then(|column| cells.get_mut(column)).map(std::mem::take);
     match cells.get_mut(columns.path).map(std::mem::take) {
-        Some(path) if !path.is_empty() => Ok(Some(Entry {
-            path,
-            label: label.filter(|label| !label.is_empty()),
-        })),
+        Some(path) if !path.is_empty() => {
+            Ok(Some(Entry { path, label: label.filter(|label| !label.is_empty()) }))
+        }
         _ => Err("no path".to_owned()),
     }
 }
@@ -178,10 +156,7 @@ mod tests {
     use super::*;
 
     fn entry(path: &str, label: Option<&str>) -> Entry {
-        Entry {
-            path: path.to_owned(),
-            label: label.map(str::to_owned),
-        }
+        Entry { path: path.to_owned(), label: label.map(str::to_owned) }
     }
 
     #[test]
@@ -194,42 +169,18 @@ mod tests {
                 vec![entry("a b.png", None), entry("#c.png", None)],
             ),
             (Form::Csv, "a.png,cat\n\"b, c.png\",7\n", ab()),
-            (
-                Form::Csv,
-                "\u{feff}Path,Label\r\na.png,cat\r\n\"b, c.png\",\"7\"\r\n",
-                ab(),
-            ),
-            (
-                Form::Csv,
-                "n,label,path\n1,cat,a.png\n2,7,\"b, c.png\"",
-                ab(),
-            ),
-            (
-                Form::Csv,
-                "a.png\nb\"c.png,\n",
-                vec![entry("a.png", None), entry("b\"c.png", None)],
-            ),
-            (
-                Form::Csv,
-                "\"say \"\"a\"\".png\",x",
-                vec![entry("say \"a\".png", Some("x"))],
-            ),
+            (Form::Csv, "\u{feff}Path,Label\r\na.png,cat\r\n\"b, c.png\",\"7\"\r\n", ab()),
+            (Form::Csv, "n,label,path\n1,cat,a.png\n2,7,\"b, c.png\"", ab()),
+            (Form::Csv, "a.png\nb\"c.png,\n", vec![entry("a.png", None), entry("b\"c.png", None)]),
+            (Form::Csv, "\"say \"\"a\"\".png\",x", vec![entry("say \"a\".png", Some("x"))]),
             (
                 Form::JsonLines,
                 "{\"path\":\"a.png\",\"label\":\"cat\",\"more\":[]}\n\n{\"label\":7,\"path\":\"b, c.png\"}",
                 ab(),
             ),
-            (
-                Form::JsonLines,
-                "{\"path\":\"a\",\"label\":null}",
-                vec![entry("a", None)],
-            ),
+            (Form::JsonLines, "{\"path\":\"a\",\"label\":null}", vec![entry("a", None)]),
         ] {
-            assert_eq!(
-                form.entries(text.as_bytes()).as_ref(),
-                Ok(&expected),
-                "{form:?} {text:?}"
-            );
+            assert_eq!(form.entries(text.as_bytes()).as_ref(), Ok(&expected), "{form:?} {text:?}");
         }
     }
 

@@ -12,16 +12,9 @@ fn paths_start_at_the_list_and_missing_files_are_bad_images() {
     fs::write(folder.path().join("inner/a.png"), &png).unwrap();
     let absolute = folder.path().join("inner/a.png");
     let list = folder.path().join("images.txt");
-    fs::write(
-        &list,
-        format!("inner/a.png\n{}\ngone.png\n", absolute.display()),
-    )
-    .unwrap();
+    fs::write(&list, format!("inner/a.png\n{}\ngone.png\n", absolute.display())).unwrap();
     let source = List::open(&list).unwrap();
-    assert_eq!(
-        (source.len(), source.classes().len(), source.label(0)),
-        (3, 0, None)
-    );
+    assert_eq!((source.len(), source.classes().len(), source.label(0)), (3, 0, None));
     assert_eq!(source.load(0).unwrap().pixels, [5]);
     assert_eq!(source.load(1).unwrap().pixels, [5]);
     assert_eq!(source.load(2).unwrap_err().kind(), "io");
@@ -45,20 +38,11 @@ fn an_unusable_list_says_why() {
     let list = folder.path().join("images.jsonl");
     fs::write(&list, "{\"path\":\"a\"}\nb.png\n").unwrap();
     let message = List::open(&list).unwrap_err().to_string();
-    assert!(
-        message.contains("line 2") && message.contains("images.jsonl"),
-        "{message}"
-    );
+    assert!(message.contains("line 2") && message.contains("images.jsonl"), "{message}");
     fs::write(&list, "\n\n").unwrap();
-    assert!(matches!(
-        List::open(&list),
-        Err(SourceError::EmptyList { .. })
-    ));
+    assert!(matches!(List::open(&list), Err(SourceError::EmptyList { .. })));
     fs::remove_file(&list).unwrap();
     assert!(matches!(List::open(&list), Err(SourceError::Read { .. })));
     fs::create_dir(&list).unwrap();
-    assert!(matches!(
-        List::open(&list),
-        Err(SourceError::WrongFileType { .. })
-    ));
+    assert!(matches!(List::open(&list), Err(SourceError::WrongFileType { .. })));
 }

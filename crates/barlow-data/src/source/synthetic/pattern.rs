@@ -71,9 +71,7 @@ impl Pattern {
     /// gaps likewise, and between a quarter and a half of the plane covered.
     pub(super) fn at(self, u: f32, v: f32) -> Point {
         match self {
-            Self::Stripes => {
-                Point { distance: offset(u).abs() - 0.21, element: [nearest(u), 0] }
-            }
+            Self::Stripes => Point { distance: offset(u).abs() - 0.21, element: [nearest(u), 0] },
             Self::Zigzags => {
                 let bent = u + 1.6 * offset(v * 0.8).abs();
                 // The bands lean by a slope of 1.28, so they are 1 / sqrt(1 + 1.28^2) as wide.
@@ -98,16 +96,14 @@ impl Pattern {
                 0.15 - (0.5 / 0.7 - a.abs()).min(0.5 / 1.5 - b.abs())
             }),
             Self::Dots => staggered(u, v, [1.0, 1.0], |a, b| length(a, b) - 0.36),
-            Self::Rings => {
-                staggered(u, v, [0.8, 0.8], |a, b| (length(a, b) - 0.425).abs() - 0.12)
-            }
+            Self::Rings => staggered(u, v, [0.8, 0.8], |a, b| (length(a, b) - 0.425).abs() - 0.12),
             Self::Crosses => staggered(u, v, [0.9, 0.9], |a, b| {
                 let (a, b) = (a.abs(), b.abs());
                 (a - 0.17).max(b - 0.46).min((b - 0.17).max(a - 0.46))
             }),
-            Self::Triangles => staggered(u, v, [0.9, 0.9], |a, b| {
-                (0.866 * a.abs() - 0.5 * b).max(b) - 0.31
-            }),
+            Self::Triangles => {
+                staggered(u, v, [0.9, 0.9], |a, b| (0.866 * a.abs() - 0.5 * b).max(b) - 0.31)
+            }
             Self::Dashes => {
                 staggered(u, v, [1.4, 0.8], |a, b| (a.abs() - 0.19).max(b.abs() - 0.47))
             }

@@ -24,26 +24,29 @@ const STRETCH: (f64, f64) = (0.85, 1.18);
 
 /// By how much elements are thicker or thinner, at most, in periods: as much as classes differ in
 /// what they cover of the ground, so that counting pixels tells little.
-const SWELL: f64 = 0.04;
+const SWELL: f64 = 0.06;
 
 /// How much lighter or darker than the ground an element is.
-const CONTRAST: (f64, f64) = (55.0, 85.0);
+const CONTRAST: (f64, f64) = (55.0, 130.0);
 
 /// How far a channel of the light is from grey, at most, at the corners of its lattice.
-const CHROMA: f64 = 30.0;
+const CHROMA: (f64, f64) = (40.0, 40.0);
 
 /// Cells of the light's lattice in a row, and rows.
 const LIGHTS: usize = 4;
 
+/// How far a channel's mean over the image is from the middle, at most.
+const TINT: f64 = 6.0;
+
 /// Most amplitude of the grain, from lowest to highest.
-const GRAIN: f64 = 12.0;
+const GRAIN: f64 = 30.0;
 
 /// Draws one image, 32 x 32 pixels, red, green and blue.
 pub(super) fn draw(pattern: Pattern, stream: &mut Stream) -> Image {
     let pose = Pose::random(stream);
     let light = Light::random(stream);
     let contrast = stream.uniform(CONTRAST.0, CONTRAST.1) as f32;
-    let share_lighter = stream.unit() as f32;
+    let share_lighter = (stream.unit() as f32).round();
     let signs = stream.bits();
     let grain = stream.uniform(0.0, GRAIN) as f32;
     let mut canvas = vec![[0.0; 3]; SIZE * SIZE];
@@ -64,11 +67,12 @@ pub(super) fn draw(pattern: Pattern, stream: &mut Stream) -> Image {
             sum[channel] += colour[channel];
         }
     }
-    let mean = sum.map(|sum| sum / canvas.len() as f32);
+    let shift =
+        sum.map(|sum| 127.5 + stream.uniform(-TINT, TINT) as f32 - sum / canvas.len() as f32);
     let mut image = Image::new(SIZE, SIZE, 3);
     for (pixel, colour) in image.pixels.chunks_exact_mut(3).zip(&canvas) {
         for channel in 0..3 {
-            let value = 127.5 + colour[channel] - mean[channel];
+            let value = colour[channel] + shift[channel];
             pixel[channel] = (value + 0.5).clamp(0.0, 255.0) as u8;
         }
     }
@@ -118,7 +122,8 @@ struct Light {
 
 impl Light {
     fn random(stream: &mut Stream) -> Self {
-        let mut channel = || stream.uniform(-CHROMA, CHROMA) as f32;
+        let chroma = stream.uniform(CHROMA.0, CHROMA.1);
+        let mut channel = || stream.uniform(-chroma, chroma) as f32;
         let mut corner = || without_grey([channel(), channel(), channel()]);
         Self { corners: std::array::from_fn(|_| std::array::from_fn(|_| corner())) }
     }
