@@ -1,0 +1,211 @@
+//! A run that was stopped, killed or damaged, and resumed, ends as one that was left alone: the same
+//! bytes of `encoder.safetensors`, the same metrics.
+//!
+//! The real programs: `barlow` for Barlow Twins, and the example with objectives of its own.
+
+mod support;
+
+use std::fs;
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use support::kills::run_with_kills;
+use support::{TINY_STEPS, Workplace, recorded_steps, signal, tiny};
+
+const KILLS: u64 = 20;
+
+/// Bytes of the encoder and the metrics of a run that was left alone.
+type Result = (Vec<u8>, Vec<Value>);
+
+fn uninterrupted(workplace: &Workplace, more: &[&str]) -> Result {
+    workplace.run(&tiny(more)).assert(0, &["finished after 72 steps"]);
+    (workplace.encoder(), workplace.metrics())
+}
+
+/// That of Barlow Twins, computed once.
+fn expected() -> &'static Result {
+    static RESULT: OnceLock<Result> = OnceLock::new();
+    RESULT.get_or_init(|| uninterrupted(&Workplace::barlow(), &[]))
+}
+
+#[track_caller]
+fn assert_same(workplace: &Workplace, (encoder, records): &Result) {
+    let found = workplace.metrics();
+    for (found, expected) in found.iter().zip(records) {
+        assert_eq!(found, expected);
+    }
+    assert_eq!(found.len(), records.len());
+    assert!(&workplace.encoder() == encoder, "the encoder has other bytes");
+}
+
+/// Barlow Twins, stopped by a signal once so many steps are recorded; two checkpoints are there.
+fn stopped(steps: u64) -> Workplace {
+    let workplace = Workplace::barlow();
+    let mut child = workplace.start_and_wait(&tiny(&[]), steps);
+    signal(&child, "TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert_eq!(workplace.checkpoints().len(), 2);
+    workplace
+}
+
+fn resumed(workplace: &Workplace, said: &[&str]) {
+    workplace.run(&tiny(&["--resume"])).assert(0, said);
+    assert_same(workplace, expected());
+}
+
+fn assert_kills_change_nothing(program: fn() -> Workplace, more: &[&str]) {
+    let seed = std::env::var("BARLOW_KILL_SEED").map_or(1, |seed| seed.parse().unwrap());
+    let expected = uninterrupted(&program(), more);
+    let workplace = program();
+    let tally = run_with_kills(&workplace, more, KILLS, seed);
+    assert_eq!(tally.kills, KILLS as usize);
+    assert!(tally.lost_steps >= 5, "hardly any kill came between two saves: {tally:?}");
+    assert_same(&workplace, &expected);
+
+    let steps: Vec<u64> = expected.1.iter().filter(|r| r["kind"] == "step").map(step).collect();
+    assert_eq!(steps, (0..TINY_STEPS).collect::<Vec<_>>());
+    let loss = |steps: &[Value]| -> f64 {
+        let losses = steps.iter().filter_map(|record| record["loss"].as_f64());
+        losses.sum::<f64>()
+    };
+    let records = &expected.1;
+    let (first, last) = (loss(&records[..13]), loss(&records[records.len() - 13..]));
+    assert!(last < 0.95 * first, "{more:?} does not train: {first} to {last}");
+}
+
+fn step(record: &Value) -> u64 {
+    record["step"].as_u64().unwrap()
+}
+
+#[test]
+fn barlow_twins_survives_twenty_kills() {
+    assert_kills_change_nothing(
+        Workplace::barlow,
+        &["--set=optimizer.name=lars", "--set=optimizer.base_learning_rate=4"],
+    );
+}
+
+#[test]
+fn an_averaged_target_survives_twenty_kills() {
+    assert_kills_change_nothing(Workplace::own_objectives, &["--objective=averaged-target"]);
+}
+
+#[test]
+fn a_queue_survives_twenty_kills() {
+    assert_kills_change_nothing(Workplace::own_objectives, &["--objective=queue"]);
+}
+
+#[test]
+fn a_signal_finishes_the_step_saves_and_resuming_continues_it() {
+    for (name, code) in [("INT", 130), ("TERM", 143)] {
+        let workplace = Workplace::barlow();
+        let mut child = workplace.start_and_wait(&tiny(&[]), 7);
+        signal(&child, name);
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+        let done = recorded_steps(&workplace.path("run"));
+        assert!((7..TINY_STEPS).contains(&done), "{done}");
+        assert_eq!(workplace.checkpoints().last(), Some(&done));
+        let status = fs::read(workplace.path("run/status.json")).unwrap();
+        let status: Value = serde_json::from_slice(&status).unwrap();
+        assert_eq!((&status["state"], step(&status)), (&"interrupted".into(), done));
+        let log = fs::read_to_string(workplace.path("run/train.log")).unwrap();
+        assert!(log.contains(&format!("interrupted after step {done} of 72")), "{log}");
+        resumed(&workplace, &[&format!("resuming after step {done} of 72")]);
+    }
+}
+
+#[test]
+fn a_run_killed_before_its_first_checkpoint_starts_at_step_0_and_says_so() {
+    let workplace = Workplace::barlow();
+    let rarely = ["--set=checkpoint.every_steps=1000"];
+    let mut child = workplace.start_and_wait(&tiny(&rarely), 4);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let resume = tiny(&["--set=checkpoint.every_steps=1000", "--resume"]);
+    workplace.run(&resume).assert(0, &["no checkpoint yet: starting at step 0"]);
+    assert_same(&workplace, expected());
+
+    let workplace = Workplace::barlow();
+    resumed(&workplace, &["no run to resume here: starting at step 0"]);
+}
+
+#[test]
+fn resuming_a_finished_run_changes_no_file() {
+    let workplace = Workplace::barlow();
+    uninterrupted(&workplace, &[]);
+    let before = workplace.files();
+    let ended = workplace.run(&["pretrain", "--out=run", "--resume"]);
+    ended.assert(0, &[]);
+    assert!(ended.stdout.contains("the run is finished: 72 steps are done"), "{}", ended.stdout);
+    assert!(workplace.files() == before, "a file changed");
+}
+
+#[test]
+fn a_changed_key_is_refused_by_name_except_those_that_change_no_result() {
+    let workplace = stopped(10);
+    let before = workplace.files();
+    let refused = workplace.run(&tiny(&["--resume", "--lambda=0.1", "--seed=9"]));
+    refused
+        .assert(2, &["other settings", "`objective.lambda`: 0.0051 then, 0.1 now", "`train.seed`"]);
+    let refused = workplace.run(&["pretrain", "--out=run", "--resume", "--epochs=13"]);
+    refused.assert(2, &["`schedule.epochs`: 12 then, 13 now"]);
+    assert!(workplace.files() == before, "a refused resume changed a file");
+
+    let free =
+        ["--resume", "--set=data.workers=5", "--device=cpu", "--set=train.log_every_steps=2"];
+    workplace.run(&tiny(&free)).assert(0, &["resuming after step"]);
+    assert!(workplace.encoder() == expected().0, "the encoder has other bytes");
+}
+
+#[test]
+fn a_damaged_checkpoint_is_passed_over_aloud_for_the_one_before() {
+    let damage: [(&str, fn(&mut Vec<u8>)); 4] = [
+        ("state.bin", |bytes| *bytes.last_mut().unwrap() ^= 1),
+        ("state.bin", |bytes| bytes.truncate(1000)),
+        ("state.bin", Vec::clear),
+        ("MANIFEST.json", |bytes| bytes[20] ^= 4),
+    ];
+    for (file, damage) in damage {
+        let workplace = stopped(10);
+        let newest = *workplace.checkpoints().last().unwrap();
+        let path = workplace.checkpoint_file(newest, file);
+        let mut bytes = fs::read(&path).unwrap();
+        damage(&mut bytes);
+        fs::write(&path, bytes).unwrap();
+        let name = format!("step-{newest:08}");
+        resumed(&workplace, &["warning: a checkpoint is passed over", &name, file]);
+    }
+}
+
+#[test]
+fn with_every_checkpoint_damaged_nothing_is_started_anew() {
+    let workplace = stopped(10);
+    for step in workplace.checkpoints() {
+        fs::write(workplace.checkpoint_file(step, "state.bin"), b"lost").unwrap();
+    }
+    let before = workplace.files();
+    let ended = workplace.run(&tiny(&["--resume"]));
+    ended.assert(1, &["the run cannot be resumed", "no checkpoint in", "state.bin"]);
+    assert!(workplace.files() == before, "a file changed");
+}
+
+#[test]
+fn a_second_process_is_kept_out_of_the_directory() {
+    let workplace = Workplace::barlow();
+    let mut child = workplace.start_and_wait(&tiny(&[]), 1);
+    for option in ["--resume", "--overwrite"] {
+        let pid = child.id().to_string();
+        workplace.run(&tiny(&[option])).assert(1, &["`run` is in use by", &pid]);
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_same(&workplace, expected());
+}
+
+#[test]
+fn the_number_of_workers_changes_no_byte() {
+    for workers in ["--set=data.workers=1", "--set=data.workers=7"] {
+        let workplace = Workplace::barlow();
+        workplace.run(&tiny(&[workers])).assert(0, &[]);
+        assert_same(&workplace, expected());
+    }
+}
