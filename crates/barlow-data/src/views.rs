@@ -9,7 +9,6 @@
 //!
 //! Views never see a tensor: they end as plain `[c, h, w]` f32 slices.
 
-#![expect(clippy::cast_sign_loss, reason = "lengths and levels are clamped to be positive first")]
 
 mod blur;
 mod crop;

@@ -1,5 +1,7 @@
 //! First weights: a pure function of the seed and the parameter's torchvision name.
 
+use std::fmt::Display;
+
 use barlow_random::{Key, Stream};
 use burn::module::{Param, ParamId};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -21,7 +23,7 @@ impl Initializer {
 
     /// The initializer of a part: `root.part("layer1").part(0)` names parameters `layer1.0.*`.
     #[must_use]
-    pub fn part(&self, name: impl ToString) -> Self {
+    pub fn part(&self, name: impl Display) -> Self {
         Self { path: self.name(&name.to_string()), ..self.clone() }
     }
 

@@ -49,7 +49,8 @@ const MAX_WIDTH: usize = 65_536;
 impl Widths {
     /// Length of the embedding.
     pub fn embedding_dim(&self) -> usize {
-        *self.0.last().expect("widths are parsed from text, which gives at least one")
+        // Widths come from text, which gives at least one.
+        self.0.last().copied().unwrap_or_default()
     }
 
     /// Width of each layer, at least one.
@@ -120,6 +121,7 @@ pub struct Projector {
 }
 
 #[derive(Module, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a projector has five layers or so")]
 enum Layer {
     Linear(Linear),
     Norm(BatchNorm),

@@ -121,8 +121,7 @@ mod tests {
         let mut stream = Key { seed: 7, ..Key::default() }.stream();
         // Our own output, frozen: a change here changes every run.
         let drawn = [stream.bits(), stream.bits(), stream.below(1000)];
-        let mut again = Key { seed: 7, ..Key::default() }.stream();
-        assert_eq!(drawn, [again.bits(), again.bits(), again.below(1000)]);
+        assert_eq!(drawn, [14_095_323_943_061_994_099, 8_595_031_940_432_502_117, 5]);
     }
 
     #[test]

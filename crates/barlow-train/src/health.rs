@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use barlow_nn::tensor_file::{Array, TensorFileError, Tensors};
+use barlow_nn::tensor_file::{Array, Dtype, TensorFileError, Tensors};
 use barlow_objectives::{Evaluation, Finding, Objective, Reading, Verdict};
 
 /// Share of the embeddings' power that must differ between images; f32 rounding alone gives 1e-13.
@@ -12,12 +12,17 @@ const CONSTANT: f64 = 1e-8;
 /// learnt; healthy LARS runs stay below 0.02.
 const TORN: f64 = 0.1;
 
+/// An effective rank below this means that embeddings of so many dimensions lie on a line.
+const LINE: f64 = 2.0;
+const MANY: usize = 8;
+
 /// Names of sums; those of the objective's measures follow [`MEASURE`].
 const STEPS: &str = "steps";
 const SKIPPED: &str = "skipped";
 const LOSS: &str = "loss";
 const UPDATE: &str = "relative_update";
 const FIRST_LOSS: &str = "first_loss";
+const DIVERGED: &str = "diverged";
 const MEASURE: &str = "measure/";
 
 /// Sums over the steps of the current epoch, and the first loss of the run.
@@ -53,15 +58,30 @@ impl Readings {
         self.add(SKIPPED, 1.0);
     }
 
-    /// Forgets the epoch; the first loss stays.
+    /// Forgets the epoch; the first loss stays, and that a run diverged.
     pub fn begin_epoch(&mut self) {
-        self.sums.retain(|name, _| name == FIRST_LOSS);
+        self.sums.retain(|name, _| name == FIRST_LOSS || name == DIVERGED);
     }
 
-    /// The verdict on the epoch so far.
+    /// The verdict on the epoch so far; a run that diverged stays so until its loss is below the
+    /// first one.
     ///
     /// `embedding_rank` is the effective rank of what the objective reads, `[batch_size, dim]`.
     pub fn verdict(
+        &mut self,
+        objective: &dyn Objective,
+        batch_size: usize,
+        dim: usize,
+        embedding_rank: f64,
+    ) -> Finding {
+        let finding = self.judge(objective, batch_size, dim, embedding_rank);
+        if finding.verdict == Verdict::Diverging {
+            self.sums.insert(DIVERGED.to_owned(), 1.0);
+        }
+        finding
+    }
+
+    fn judge(
         &self,
         objective: &dyn Objective,
         batch_size: usize,
@@ -99,6 +119,17 @@ impl Readings {
                 ),
             );
         }
+        let (loss, first_loss) = (mean(LOSS), self.get(FIRST_LOSS));
+        if self.get(DIVERGED) > 0.0 && loss >= first_loss {
+            return finding(
+                Verdict::Diverging,
+                format!(
+                    "it has not recovered from the epochs in which it diverged: mean loss \
+                     {loss:.4} after {first_loss:.4} at first; lower \
+                     `optimizer.base_learning_rate` and start again"
+                ),
+            );
+        }
         let variation = reading.measure("variation");
         if variation.is_some_and(|variation| variation < CONSTANT) || embedding_rank < 1e-3 {
             return finding(
@@ -106,6 +137,16 @@ impl Readings {
                 "every image gets the same embedding; check that images differ, that views keep \
                  what they have in common, and that the redundancy-reduction term has weight"
                     .to_owned(),
+            );
+        }
+        if steps > 0.0 && dim >= MANY && embedding_rank < LINE {
+            return finding(
+                Verdict::Collapsed,
+                format!(
+                    "the embeddings of different images differ along {embedding_rank:.1} of {dim} \
+                     directions only; lower `optimizer.base_learning_rate` or raise the weight of \
+                     the redundancy-reduction term"
+                ),
             );
         }
         if let Some(finding) = objective.diagnose(&reading) {
@@ -131,8 +172,12 @@ impl Readings {
 
     /// The sums as arrays, the names behind `prefix`.
     pub fn arrays(&self, prefix: &str) -> Tensors {
-        let array = |sum: f64| Array::from_values(&[1], &[sum]).expect("one value, shape of one");
-        self.sums.iter().map(|(name, &sum)| (format!("{prefix}{name}"), array(sum))).collect()
+        let array = |sum: &f64| Array {
+            dtype: Dtype::F64,
+            shape: vec![1],
+            bytes: sum.to_le_bytes().to_vec(),
+        };
+        self.sums.iter().map(|(name, sum)| (format!("{prefix}{name}"), array(sum))).collect()
     }
 
     /// The sums that [`Readings::arrays`] gave.

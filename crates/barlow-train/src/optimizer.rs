@@ -11,7 +11,7 @@ mod lars;
 use std::collections::BTreeMap;
 
 use barlow_nn::named;
-use barlow_nn::tensor_file::{Array, TensorFileError, Tensors};
+use barlow_nn::tensor_file::{Array, Dtype, TensorFileError, Tensors};
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::{MomentumConfig, MomentumState};
 use burn::optim::{
@@ -58,6 +58,7 @@ enum Rule {
 
 /// What an optimizer remembers of one tensor.
 #[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "all of a run's are of one kind")]
 enum Memory {
     /// LARS's buffer.
     Buffer(Tensor<1>),
@@ -180,8 +181,8 @@ impl Optimizer {
                 Memory::AdamW(AdamWState { momentum }) => {
                     put("first_moment", flat(&momentum.moment_1));
                     put("second_moment", flat(&momentum.moment_2));
-                    let time = Array::from_u64(&[1], &[momentum.time as u64]);
-                    put("time", time.expect("one value for a shape of one"));
+                    let bytes = (momentum.time as u64).to_le_bytes().to_vec();
+                    put("time", Array { dtype: Dtype::U64, shape: vec![1], bytes });
                 }
             }
         }

@@ -155,7 +155,7 @@ impl Probe {
         let len = self.bank.len() as u64;
         let key = Key { seed: self.seed, purpose: HOLD_OUT, ..Key::default() };
         let order = Permutation::new(key, len.max(1));
-        let is_query = |index: usize| order.at(bank.ids[index]) % HELD_OUT == 0;
+        let is_query = |index: usize| order.at(bank.ids[index]).is_multiple_of(HELD_OUT);
         (bank.filter(|index| !is_query(index)), bank.filter(is_query))
     }
 }

@@ -38,7 +38,7 @@ pub use state::RestoreError;
 use state::State;
 
 /// Without `checkpoint.every_steps` a run is saved at least this often.
-const SAVE_INTERVAL: Duration = Duration::from_secs(600);
+const SAVE_INTERVAL: Duration = Duration::from_mins(10);
 
 /// Steps become lines of the log at most this often.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
@@ -172,6 +172,7 @@ pub fn train(
 ) -> Result<Outcome, TrainError> {
     let prepared = Prepared::new(run)?;
     if prepared.state.step == prepared.schedule.total_steps() {
+        prepared.complete(run)?;
         return Ok(prepared.state.outcome(End::AlreadyFinished, 0, run));
     }
     let mut trainer = Trainer::new(run, prepared, observer)?;
@@ -206,14 +207,7 @@ struct Prepared {
 impl Prepared {
     fn new(run: &Run) -> Result<Self, TrainError> {
         let Settings { data, encoder, projector, train, optimizer, schedule, .. } = run.settings;
-        let config = LoaderConfig {
-            batch_size: train.batch_size,
-            workers: data.workers,
-            seed: train.seed,
-            prefetch: PREFETCH,
-            max_bad_image_fraction: data.max_bad_image_fraction,
-        };
-        let loader = Loader::new(Arc::clone(&run.source), Arc::clone(&run.pipeline), config)?;
+        let loader = loader(run.settings, &run.source, &run.pipeline)?;
         let steps_per_epoch = loader.steps_per_epoch();
         let schedule = Schedule::new(schedule, optimizer, train.batch_size, steps_per_epoch);
 
@@ -246,6 +240,39 @@ impl Prepared {
             }
         }
         Ok(Self { loader, schedule, state, dim, device, has_checkpoint, notes })
+    }
+
+    /// Writes what is missing of a finished run: the process may have died between its last
+    /// checkpoint and its last word. Where nothing is missing, nothing is written.
+    fn complete(&self, run: &Run) -> Result<(), TrainError> {
+        if run.directory.is_done() && run.directory.encoder_path().exists() {
+            return Ok(());
+        }
+        self.write_encoder(run)?;
+        Ok(run.directory.start_status(self.state.step)?.finish(Ending::Done, None)?)
+    }
+
+    fn write_encoder(&self, run: &Run) -> Result<(), TrainError> {
+        let facts = self.facts(run);
+        let path = run.directory.encoder_path();
+        write_atomically(&Disk, &path, |writer| {
+            encoder_file::write(&self.state.networks.online.encoder, &facts, writer)
+        })
+        .map_err(|source| TrainError::Encoder { path, source })
+    }
+
+    fn facts(&self, run: &Run) -> EncoderFacts {
+        let Settings { data, views, encoder, .. } = run.settings;
+        EncoderFacts {
+            encoder: encoder.config(data.channels),
+            image_size: views.image_size,
+            resize: views.resize.max(views.image_size),
+            mean: views.mean.clone(),
+            std: views.std.clone(),
+            objective: self.state.objective.name().to_owned(),
+            epoch: self.state.step / self.loader.steps_per_epoch(),
+            version: run.version.to_owned(),
+        }
     }
 }
 
@@ -410,13 +437,14 @@ impl<'a> Trainer<'a> {
     fn step(&mut self, batches: &mut Batches) -> Result<(), TrainError> {
         let begin = Instant::now();
         let step = self.prepared.state.step;
-        let batch = batches.next().expect("the loader gives every step of the run")?;
+        let batch = batches.next().expect("the loader gives every step of the run");
         for bad in self.prepared.loader.drain_bad_images() {
             if self.bad_images.record(bad.id, &bad.name, &bad.reason)? {
                 let text = format!("`{}` is skipped: {}", bad.name, bad.reason);
                 self.tell(&Event::Warning(text))?;
             }
         }
+        let batch = batch?;
         let tensor = |data: &[f32], shape: [usize; 4]| {
             Tensor::from_data(TensorData::new(data.to_vec(), shape), &self.prepared.device)
         };
@@ -525,9 +553,9 @@ impl<'a> Trainer<'a> {
             Layer::Embedding => measured.embedding_rank,
         };
         let batch_size = self.run.settings.train.batch_size;
-        let objective = &*self.prepared.state.objective;
-        let health =
-            self.prepared.state.readings.verdict(objective, batch_size, self.prepared.dim, rank);
+        let (State { objective, readings, .. }, dim) =
+            (&mut self.prepared.state, self.prepared.dim);
+        let health = readings.verdict(&**objective, batch_size, dim, rank);
         let mut record = json!({
             "kind": "epoch",
             "epoch": epoch,
@@ -585,30 +613,31 @@ impl<'a> Trainer<'a> {
         let snapshot = self.prepared.state.snapshot(self.run);
         checkpoint::save(&Disk, &self.run.directory.checkpoints_dir(), &snapshot)
             .map_err(TrainError::Save)?;
-        self.write_encoder()?;
+        self.prepared.write_encoder(self.run)?;
         self.last_save = Instant::now();
         let step = self.prepared.state.step;
         self.tell(&Event::Saved { step, took: begin.elapsed() })
     }
+}
 
-    fn write_encoder(&self) -> Result<(), TrainError> {
-        let Settings { data, views, encoder, .. } = self.run.settings;
-        let facts = EncoderFacts {
-            encoder: encoder.config(data.channels),
-            image_size: views.image_size,
-            resize: views.resize.max(views.image_size),
-            mean: views.mean.clone(),
-            std: views.std.clone(),
-            objective: self.prepared.state.objective.name().to_owned(),
-            epoch: self.prepared.state.step / self.prepared.loader.steps_per_epoch(),
-            version: self.run.version.to_owned(),
-        };
-        let path = self.run.directory.encoder_path();
-        write_atomically(&Disk, &path, |writer| {
-            encoder_file::write(&self.prepared.state.networks.online.encoder, &facts, writer)
-        })
-        .map_err(|source| TrainError::Encoder { path, source })
-    }
+/// The loader of a run; asked for before a run directory is made, it tells whether there are enough
+/// images.
+///
+/// # Errors
+/// If there are fewer images than one batch.
+pub fn loader(
+    settings: &Settings,
+    source: &Arc<dyn Source>,
+    pipeline: &Arc<ViewPipeline>,
+) -> Result<Loader, LoaderError> {
+    let config = LoaderConfig {
+        batch_size: settings.train.batch_size,
+        workers: settings.data.workers,
+        seed: settings.train.seed,
+        prefetch: PREFETCH,
+        max_bad_image_fraction: settings.data.max_bad_image_fraction,
+    };
+    Loader::new(Arc::clone(source), Arc::clone(pipeline), config)
 }
 
 fn create_objective(

@@ -20,6 +20,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use crate::storage::{Disk, write_atomically};
 use contents::Contents;
 use lock::Lock;
@@ -250,6 +252,13 @@ impl RunDirectory {
     /// If it cannot be written.
     pub fn start_status(&self, step: u64) -> Result<Status, RunDirectoryError> {
         Status::start(&self.path.join(STATUS), step)
+    }
+
+    /// Whether `status.json` says that all epochs are done.
+    pub fn is_done(&self) -> bool {
+        let status = fs::read(self.path.join(STATUS)).ok();
+        let status = status.and_then(|text| serde_json::from_slice::<Value>(&text).ok());
+        status.is_some_and(|status| status["state"] == "done")
     }
 }
 

@@ -59,6 +59,11 @@ impl Step {
         Ok(Self { evaluation, not_finite, forward, gradients })
     }
 
+    /// The gradient of each trained tensor, by name, flattened, summed over ranks.
+    pub fn gradients(&self) -> &BTreeMap<String, Tensor<1>> {
+        &self.gradients
+    }
+
     /// Updates weights, running statistics, target and objective, all together; returns the relative
     /// update `‖Δw‖ / ‖w‖` over all weights with two dimensions or more.
     pub fn apply(

@@ -103,7 +103,8 @@ impl DeviceChoice {
             #[cfg(feature = "vulkan")]
             ("vulkan", index) => Device::vulkan(graphics_card(index)),
             #[cfg(feature = "webgpu")]
-            ("webgpu", index) => Device::webgpu(graphics_card(index)),
+            // `Device::webgpu` is the browser's interface; on a machine of one's own it fails.
+            ("webgpu", index) => Device::wgpu(graphics_card(index)),
             _ => Device::flex(),
         }
     }

@@ -38,7 +38,6 @@ impl BadImage {
 /// The most images of a source that may be bad.
 pub(super) fn tolerated(images: usize, max_fraction: f64) -> usize {
     // The fraction is at most 1, so the product is at most `images`.
-    #[expect(clippy::cast_sign_loss, reason = "both factors are checked not to be negative")]
     let by_fraction = (images as f64 * max_fraction).floor() as usize;
     by_fraction.max(ALWAYS_TOLERATED)
 }

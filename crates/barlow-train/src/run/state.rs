@@ -1,7 +1,7 @@
 //! Everything that changes while a run goes, and its way into a checkpoint and back.
 
 use barlow_nn::named::{self, WeightsMismatch};
-use barlow_nn::tensor_file::{Array, TensorFileError, Tensors};
+use barlow_nn::tensor_file::{Array, Dtype, TensorFileError, Tensors};
 use barlow_objectives::{Objective, StepContext};
 use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::json;
@@ -103,7 +103,8 @@ impl State {
             put(OBJECTIVE_STATE, &name, tensor);
         }
         let knn = self.knn.map(|knn| knn.unwrap_or(f64::NAN));
-        let knn = Array::from_values(&[2], &knn).expect("two values, shape of two");
+        let bytes = knn.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let knn = Array { dtype: Dtype::F64, shape: vec![knn.len()], bytes };
         tensors.insert("knn".to_owned(), knn);
         let facts = json!({
             "images": run.source.fingerprint(),

@@ -9,7 +9,7 @@ use barlow_nn::collective::SingleRank;
 use barlow_objectives::Registry;
 use barlow_train::interrupt::{Interrupt, Signal};
 use barlow_train::probe::Probe;
-use barlow_train::run::{End, Outcome, Run, train};
+use barlow_train::run::{End, Outcome, Run, loader, train};
 use barlow_train::run_directory::{OpenMode, RunDirectory, RunState, first_free};
 use barlow_train::settings::Settings;
 use serde_json::json;
@@ -18,7 +18,7 @@ use super::output;
 use super::progress::Progress;
 use crate::arguments::PretrainArguments;
 use crate::devices::DeviceChoice;
-use crate::exit::{Exit, Usage};
+use crate::exit::{Advised, Exit, Usage};
 use crate::settings::{
     Resolution, TypedSettings, changed_keys, from_config_toml, resolve, to_config_toml,
 };
@@ -36,16 +36,22 @@ pub fn pretrain(arguments: &PretrainArguments, registry: &Registry) -> anyhow::R
     let earlier = earlier_config(arguments)?;
     let typed = typed(arguments, earlier.is_some());
     let Resolution { mut settings, preset, notes } = resolve(&typed, &registry.names())?;
-    notes.iter().for_each(|note| output::message(note));
+    for note in &notes {
+        output::message(note);
+    }
 
     let source = images::open(&settings.data.source, settings.data.max_images)?;
-    source.remarks().iter().for_each(|remark| output::message(remark));
+    for remark in source.remarks() {
+        output::message(&remark);
+    }
     images::settle(&mut settings, &*source)?;
     if let Some((path, text)) = &earlier {
         refuse_changes(text, path, &settings)?;
     }
     let pipeline = images::pipeline(&settings)?;
     let probe = probe(&settings, &source)?;
+    // Before anything is written.
+    loader(&settings, &source, &pipeline)?;
 
     let path = match &arguments.out {
         Some(path) => path.clone(),
@@ -154,10 +160,10 @@ fn probe(
         spec => Some(images::open_labelled(spec, 0)?),
     };
     if queries.is_some() && bank.classes().is_empty() {
-        bail!(
-            Usage::new("`probe.test` needs labelled images to compare with, and the training images have no labels")
-                .hint("name labelled images with `--probe-train`")
-        );
+        bail!(Advised::new(
+            "`probe.test` needs labelled images to compare with, and the training images have none",
+            "name labelled images with `--probe-train`"
+        ));
     }
     Ok(Probe::new(bank, queries, probe, settings.train.seed))
 }

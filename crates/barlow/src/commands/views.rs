@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::output;
 use crate::arguments::ViewsArguments;
-use crate::exit::{Exit, Usage};
+use crate::exit::{Advised, Exit};
 use crate::images;
 use crate::settings::resolve;
 
@@ -25,7 +25,9 @@ const SMALLEST_CELL_PX: usize = 128;
 /// If settings are wrong, or images or the sheet's file cannot be used.
 pub fn views(arguments: &ViewsArguments, registry: &Registry) -> anyhow::Result<Exit> {
     let resolution = resolve(&arguments.typed(), &registry.names())?;
-    resolution.notes.iter().for_each(|note| output::message(note));
+    for note in &resolution.notes {
+        output::message(note);
+    }
     let mut settings = resolution.settings;
     let source = images::open(&settings.data.source, settings.data.max_images)?;
     images::settle(&mut settings, &*source)?;
@@ -40,12 +42,10 @@ pub fn views(arguments: &ViewsArguments, registry: &Registry) -> anyhow::Result<
             if arguments.index.is_none() {
                 break;
             }
-            bail!(
-                Usage::new(format!("there is no position {position}")).hint(format!(
-                    "an epoch of these images has positions 0 to {}",
-                    source.len() - 1
-                ))
-            );
+            bail!(Advised::new(
+                format!("there is no position {position}"),
+                format!("an epoch of these images has positions 0 to {}", source.len() - 1)
+            ));
         }
         let id = order.at(position) as usize;
         let image = match source.load(id) {
