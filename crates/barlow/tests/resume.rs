@@ -141,6 +141,20 @@ fn resuming_a_finished_run_changes_no_file() {
 }
 
 #[test]
+fn what_the_last_moments_of_a_run_left_undone_is_done_by_resuming() {
+    let workplace = Workplace::barlow();
+    uninterrupted(&workplace, &[]);
+    let status = workplace.path("run/status.json");
+    let done = fs::read_to_string(&status).unwrap();
+    // As a kill between the last checkpoint and the encoder leaves them.
+    fs::write(&status, done.replace("done", "running")).unwrap();
+    fs::write(workplace.path("run/encoder.safetensors"), b"of an earlier checkpoint").unwrap();
+    workplace.run(&["pretrain", "--out=run", "--resume"]).assert(0, &[]);
+    assert_same(&workplace, expected());
+    assert!(fs::read_to_string(&status).unwrap().contains("done"));
+}
+
+#[test]
 fn a_changed_key_is_refused_by_name_except_those_that_change_no_result() {
     let workplace = stopped(10);
     let before = workplace.files();

@@ -1,0 +1,91 @@
+//! `barlow knn`: a frozen encoder judged by nearest neighbours.
+
+mod support;
+
+use std::sync::OnceLock;
+
+use serde_json::{Value, json};
+use support::{Ended, Workplace, metrics, tiny};
+
+const TRAIN: &str = "synthetic:300";
+const TEST: &str = "synthetic:200:1";
+
+/// A run that was measured on [`TRAIN`] and [`TEST`] along the way.
+fn trained() -> &'static Workplace {
+    static WORKPLACE: OnceLock<Workplace> = OnceLock::new();
+    WORKPLACE.get_or_init(|| {
+        let workplace = Workplace::barlow();
+        let probe = ["--probe-train", TRAIN, "--probe-test", TEST];
+        workplace.run(&tiny(&probe)).assert(0, &["of 200 images against 300"]);
+        workplace
+    })
+}
+
+fn knn(more: &[&str]) -> Ended {
+    let weights = ["knn", "--weights", "run/encoder.safetensors", "--train", TRAIN, "--test", TEST];
+    trained().run(&weights.iter().chain(more).copied().collect::<Vec<_>>())
+}
+
+#[test]
+fn a_program_reads_the_accuracy_and_the_protocol_as_json() {
+    let result = knn(&["--json"]).json();
+    let accuracy = result["accuracy"].as_f64().unwrap();
+    assert!((0.0..=1.0).contains(&accuracy), "{accuracy}");
+    for (key, expected) in [
+        ("k", json!(20)),
+        ("temperature", json!(0.07)),
+        ("train_images", json!(300)),
+        ("test_images", json!(200)),
+    ] {
+        assert_eq!(result[key], expected, "{key}");
+    }
+}
+
+#[test]
+fn the_accuracy_is_the_one_that_the_run_measured() {
+    let records = metrics(&trained().path("run"));
+    let last = records.iter().rev().find_map(|record| record.get("knn"));
+    assert_eq!(Some(&knn(&["--json"]).json()["accuracy"]), last);
+}
+
+#[test]
+fn batch_size_and_workers_change_nothing() {
+    let expected = knn(&["--json"]).json();
+    for more in [["--batch-size=7", "--workers=1"], ["--batch-size=512", "--workers=7"]] {
+        let found = knn(&[&more[..], &["--json"]].concat()).json();
+        assert_eq!(found, expected, "{more:?}");
+    }
+}
+
+#[test]
+fn options_change_the_protocol_and_are_reported() {
+    let result = knn(&["--json", "--k=3", "--temperature=0.5", "--max-images=100"]).json();
+    let found = ["k", "temperature", "train_images", "test_images"].map(|key| &result[key]);
+    assert_eq!(found.map(Value::to_string), ["3", "0.5", "100", "100"]);
+    let result = knn(&["--json", "--image-size=24", "--resize=28"]).json();
+    assert_eq!([&result["image_size"], &result["resize"]], [24, 28]);
+}
+
+#[test]
+fn people_read_a_line() {
+    let ended = knn(&[]);
+    let percent = 100.0 * knn(&["--json"]).json()["accuracy"].as_f64().unwrap();
+    let expected = format!("k-NN accuracy: {percent:.2} % of 200 images (k 20, temperature 0.07");
+    assert!(ended.stdout.starts_with(&expected), "{}", ended.stdout);
+    assert_eq!(ended.stdout.lines().count(), 1);
+}
+
+#[test]
+fn every_image_among_the_neighbours_finds_itself() {
+    let arguments = [
+        "knn",
+        "--weights=run/encoder.safetensors",
+        "--train",
+        TEST,
+        "--test",
+        TEST,
+        "--k=1",
+        "--json",
+    ];
+    assert_eq!(trained().run(&arguments).json()["accuracy"], 1.0);
+}
