@@ -1,5 +1,7 @@
 //! `barlow knn`: a frozen encoder judged by nearest neighbours.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests end a test as the tests do")]
+
 mod support;
 
 use std::sync::OnceLock;

@@ -1,5 +1,7 @@
 //! What `barlow pretrain` leaves behind and says.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests end a test as the tests do")]
+
 mod support;
 
 use std::collections::BTreeSet;

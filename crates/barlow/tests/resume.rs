@@ -3,6 +3,8 @@
 //!
 //! The real programs: `barlow` for Barlow Twins, and the example with objectives of its own.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests end a test as the tests do")]
+
 mod support;
 
 use std::fs;
@@ -173,7 +175,8 @@ fn a_changed_key_is_refused_by_name_except_those_that_change_no_result() {
 
 #[test]
 fn a_damaged_checkpoint_is_passed_over_aloud_for_the_one_before() {
-    let damage: [(&str, fn(&mut Vec<u8>)); 4] = [
+    type Damage = fn(&mut Vec<u8>);
+    let damage: [(&str, Damage); 4] = [
         ("state.bin", |bytes| *bytes.last_mut().unwrap() ^= 1),
         ("state.bin", |bytes| bytes.truncate(1000)),
         ("state.bin", Vec::clear),

@@ -1,5 +1,7 @@
 //! `barlow views`: the contact sheet, and any of its images again by position.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests end a test as the tests do")]
+
 mod support;
 
 use std::fs;

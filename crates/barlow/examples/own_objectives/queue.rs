@@ -1,4 +1,4 @@
-//! A queue of past embeddings, as MoCo has it: the first view is to find the second of the same
+//! A queue of past embeddings, as `MoCo` has it: the first view is to find the second of the same
 //! image among the batch and the queue. How sharp the choice is, is learned.
 
 use std::collections::BTreeMap;

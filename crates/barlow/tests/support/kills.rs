@@ -33,6 +33,7 @@ impl Random {
 /// Starts a tiny run with more options, kills it `times` times, and lets it finish; it is restarted
 /// with `--resume`. The kills are spread over the steps of the run, each a random time after a
 /// random step.
+#[expect(clippy::print_stdout, reason = "the seed is what repeats a failure")]
 pub(crate) fn run_with_kills(workplace: &Workplace, more: &[&str], times: u64, seed: u64) -> Kills {
     let mut random = Random(seed);
     let run = workplace.path("run");

@@ -39,7 +39,7 @@ pub(crate) const TINY: [&str; 17] = [
 pub(crate) const TINY_STEPS: u64 = 72;
 
 /// Longer than any of these runs takes on a machine that has other work.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_mins(4);
 
 /// A program in a folder of its own.
 pub(crate) struct Workplace {
