@@ -185,7 +185,16 @@ pub trait Objective: fmt::Debug + Send {
     }
 
     /// After a step that counted, with the outputs it was computed from.
-    fn after_step(&mut self, _views: &[ViewOutputs], _context: &StepContext) {}
+    ///
+    /// # Errors
+    /// If a rank is gone or late.
+    fn after_step(
+        &mut self,
+        _views: &[ViewOutputs],
+        _context: &StepContext,
+    ) -> Result<(), CollectiveError> {
+        Ok(())
+    }
 
     /// The share of the target network that a step keeps, if it has one.
     fn target_momentum(&self, _context: &StepContext) -> f64 {

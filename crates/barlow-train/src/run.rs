@@ -466,7 +466,7 @@ impl<'a> Trainer<'a> {
         let evaluation = computed.evaluation.clone();
         let cause = computed.not_finite.clone();
         match &cause {
-            None => self.prepared.state.apply(computed, rates, &context),
+            None => self.prepared.state.apply(computed, rates, &context)?,
             Some(cause) => self.skip(cause)?,
         }
         self.prepared.state.step += 1;

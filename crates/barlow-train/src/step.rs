@@ -66,6 +66,9 @@ impl Step {
 
     /// Updates weights, running statistics, target and objective, all together; returns the relative
     /// update `‖Δw‖ / ‖w‖` over all weights with two dimensions or more.
+    ///
+    /// # Errors
+    /// If a rank is gone or late; the step is then half applied and the run must end.
     pub fn apply(
         mut self,
         networks: &mut Networks,
@@ -73,7 +76,7 @@ impl Step {
         optimizer: &mut Optimizer,
         rates: Rates,
         context: &StepContext,
-    ) -> f64 {
+    ) -> Result<f64, CollectiveError> {
         let mut squares = Vec::new();
         let gradients = &mut self.gradients;
         let mut update = |name: &str, shape: &[usize], value: Tensor<1>| {
@@ -97,11 +100,11 @@ impl Step {
             }
         }
         objective.set_parameters(parameters);
-        objective.after_step(&self.forward.outputs, context);
+        objective.after_step(&self.forward.outputs, context)?;
         let momentum = objective.target_momentum(context);
         networks.commit(&self.forward);
         networks.average(momentum);
-        relative_update(squares)
+        Ok(relative_update(squares))
     }
 }
 

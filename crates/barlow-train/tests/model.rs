@@ -76,7 +76,9 @@ fn three_steps_match_pytorch() {
                 deviations.extend(gradients.deviation(name, values));
             }
         }
-        computed.apply(&mut networks, &mut objective, &mut optimizer, rates, &context);
+        computed
+            .apply(&mut networks, &mut objective, &mut optimizer, rates, &context)
+            .expect("one rank");
     }
     let momentum = Fixture::open("model/momentum_end");
     for (name, array) in optimizer.state("") {

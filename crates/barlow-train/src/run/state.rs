@@ -1,5 +1,6 @@
 //! Everything that changes while a run goes, and its way into a checkpoint and back.
 
+use barlow_nn::collective::CollectiveError;
 use barlow_nn::named::{self, WeightsMismatch};
 use barlow_nn::tensor_file::{Array, Dtype, TensorFileError, Tensors};
 use barlow_objectives::{Objective, StepContext};
@@ -78,13 +79,19 @@ impl State {
     }
 
     /// Applies a step.
-    pub(super) fn apply(&mut self, step: Step, rates: Rates, context: &StepContext) {
+    pub(super) fn apply(
+        &mut self,
+        step: Step,
+        rates: Rates,
+        context: &StepContext,
+    ) -> Result<(), CollectiveError> {
         let evaluation = step.evaluation.clone();
         let objective = &mut *self.objective;
         let relative_update =
-            step.apply(&mut self.networks, objective, &mut self.optimizer, rates, context);
+            step.apply(&mut self.networks, objective, &mut self.optimizer, rates, context)?;
         self.readings.applied(&evaluation, relative_update);
         self.skipped_in_a_row = 0;
+        Ok(())
     }
 
     /// The state as a checkpoint keeps it.

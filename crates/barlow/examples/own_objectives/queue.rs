@@ -12,7 +12,9 @@ use burn::tensor::{Device, Tensor, activation::log_softmax};
 
 const CAPACITY: usize = 64;
 
-/// Log sharpness, `[1, 1]`, and directions of this rank's past embeddings, `[CAPACITY, d]`.
+type Result<T> = std::result::Result<T, CollectiveError>;
+
+/// Log sharpness, `[1, 1]`, and directions of past embeddings, `[CAPACITY, d]`.
 #[derive(Debug)]
 pub(crate) struct Queue(Tensor<2>, Tensor<2>);
 
@@ -28,11 +30,7 @@ impl Objective for Queue {
         Self::NAME
     }
 
-    fn evaluate(
-        &self,
-        views: &[ViewOutputs],
-        context: &StepContext,
-    ) -> Result<Evaluation, CollectiveError> {
+    fn evaluate(&self, views: &[ViewOutputs], context: &StepContext) -> Result<Evaluation> {
         let Self(sharpness, past) = self;
         let (queries, keys) = (views[0].online.clone(), directions(views[1].online.clone()));
         let (n, device) = (keys.dims()[0], keys.device());
@@ -57,9 +55,10 @@ impl Objective for Queue {
         })
     }
 
-    fn after_step(&mut self, views: &[ViewOutputs], _context: &StepContext) {
-        let latest = directions(views[1].online.clone());
+    fn after_step(&mut self, views: &[ViewOutputs], context: &StepContext) -> Result<()> {
+        let latest = directions(context.collective.gather(views[1].online.clone())?);
         self.1 = Tensor::cat(vec![latest, self.1.clone()], 0).slice(0..CAPACITY);
+        Ok(())
     }
 
     fn parameters(&self) -> BTreeMap<String, Tensor<2>> {
