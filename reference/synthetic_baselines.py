@@ -3,15 +3,16 @@
     cargo run --release -p barlow-data --example synthetic_dump -- 16000 0 /tmp/synthetic
     python reference/synthetic_baselines.py /tmp/synthetic all
 
-Images 0..3000 are the k-NN bank, the next 1000 the test images, the rest is for training. k-NN is
+Images 0..3000 (or 0..$BANK) are the k-NN bank, the next 1000 the test images, the rest is for training. k-NN is
 that of the product: k 20, cosine, votes weighted by exp(similarity / 0.07). The Barlow Twins run
 uses 32-pixel views after the official recipe and LARS as the official code has it (its trust ratio
 is applied to weights only). Settings are `key=value` arguments after the stage:
 
-    python reference/synthetic_baselines.py /tmp/synthetic barlow-twins batch=128 epochs=4 rate=1.0
+    python reference/synthetic_baselines.py /tmp/synthetic barlow-twins batch=64 epochs=4 images=2048 rate=0.2 eta=0.02
 """
 
 import math
+import os
 import sys
 import time
 
@@ -21,7 +22,6 @@ import torch.nn.functional as F
 from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
-import os
 BANK, TEST, CLASSES = int(os.environ.get("BANK", 3000)), 1000, 10
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
 STD = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)

@@ -1,12 +1,12 @@
 //! The built-in images: ten classes of repeated shapes, drawn on demand in any colour and pose.
 //!
 //! They are there so that a first run needs no data, and so that it measures learning. The class is
-//! the shape and the arrangement of the elements and nothing else: every element has a colour of
-//! its own, lighter or darker than a ground that tells nothing either, and the pattern is turned,
-//! stretched, scaled and shifted at will. Neighbours in raw pixels, in colour histograms and in
-//! what an untrained encoder sees therefore have little to do with classes, while whatever two
-//! views of an image share is mostly its class. What that comes to in numbers is recorded in
-//! `benches/record/synthetic-baselines.md` and held by the tests.
+//! the shape and the arrangement of the elements and nothing else: a pattern is lighter or darker
+//! than its ground, turned, stretched, warped and shifted at will, drawn thick or thin, under light
+//! whose colour changes from place to place. Neighbours by colour histogram have next to nothing to
+//! do with the classes, neighbours by raw pixels or by an untrained encoder have a little, and much
+//! of what two views of an image share is its class. What that comes to in numbers is recorded
+//! in `benches/record/synthetic-baselines.md`; the tests hold the part that needs no training.
 //!
 //! An image is a pure function of (seed, [`Synthetic::VERSION`], position). Only additions,
 //! multiplications, divisions, square roots and roundings go into it, which IEEE 754 fixes to the
@@ -23,6 +23,17 @@ use crate::Image;
 use crate::decode::ImageError;
 
 /// The built-in images: 32 x 32 pixels, red, green and blue, ten classes in turn.
+///
+/// An image is drawn whenever it is loaded, in some tens of microseconds; nothing is kept.
+///
+/// # Examples
+/// ```
+/// use barlow_data::source::{Source, Synthetic};
+///
+/// let source = Synthetic::new(100, 0);
+/// assert_eq!(source.classes()[source.label(42).unwrap()], "checks");
+/// assert_eq!(source.load(42).unwrap().width, 32);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Synthetic {
     images: usize,
@@ -37,7 +48,7 @@ impl Synthetic {
     /// How many images there are where no number is given.
     pub const DEFAULT_IMAGES: usize = 4000;
 
-    /// What these random numbers are for: "synthetic" in the key of every image's stream.
+    /// What the random numbers are for, in the key of every image's stream.
     const PURPOSE: u64 = u64::from_be_bytes(*b"syntheti");
 
     /// The first `images` images of the endless sequence that belongs to `seed`.

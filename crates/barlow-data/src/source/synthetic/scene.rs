@@ -1,9 +1,11 @@
-//! One image: a pattern in a pose, its elements in colours of their own, on a ground, with grain.
+//! One image: a pattern in a pose, warped, lighter or darker than its ground, in coloured light.
 //!
-//! Every range here is a balance between two failures. Too free, and what two views share is above
-//! all a colour or a brightness, which then is all that is learnt within a few minutes; too tame,
-//! and raw pixels or an untrained encoder tell the classes already. The numbers were chosen with
-//! `reference/synthetic_baselines.py`.
+//! Every range here is a balance between two failures. Too free, and what two views of an image
+//! share is above all its colour, which then is all that is learnt within minutes; too tame, and
+//! an untrained encoder knows the classes. A mean colour of the image's own is the strongest such
+//! shortcut (a spread of 12 levels is enough to keep k-NN at chance), so colours are free from
+//! place to place while their mean over the image is grey. `reference/synthetic_baselines.py`
+//! measures what comes of it.
 
 use barlow_random::Stream;
 
@@ -16,78 +18,89 @@ const SIZE: usize = 32;
 /// Pixels from an element to the next.
 const PERIOD_PX: (f64, f64) = (6.5, 9.0);
 
-/// The largest tangent of the angle by which a pattern is turned: 9 degrees.
-const TILT: f64 = 0.15;
+/// The largest tangent of the angle by which a pattern is turned: 19 degrees.
+const TILT: f64 = 0.35;
 
-/// Stretch of one axis; the other is shrunk as much.
+/// By how much one axis is stretched; the other is shrunk as much.
 const STRETCH: (f64, f64) = (0.85, 1.18);
 
-/// By how much elements are thicker or thinner, at most, in periods: as much as classes differ in
-/// what they cover of the ground, so that counting pixels tells little.
+/// How far a pattern is moved along each axis, at most, in periods: many times the distance after
+/// which any class repeats.
+const SHIFT: f64 = 20.0;
+
+/// How far a place is moved along each axis, at most.
+const WARP_PX: f64 = 3.5;
+
+/// By how much elements are thicker or thinner, at most, in periods: more than classes differ in
+/// what they cover, so that counting painted pixels tells little.
 const SWELL: f64 = 0.06;
 
-/// How much lighter or darker than the ground an element is.
+/// How wide an edge is.
+const EDGE_PX: (f64, f64) = (1.0, 1.8);
+
+/// How much lighter or darker than the ground the elements are, in levels of 0 to 255.
 const CONTRAST: (f64, f64) = (55.0, 130.0);
 
-/// How far a channel of the light is from grey, at most, at the corners of its lattice.
-const CHROMA: (f64, f64) = (40.0, 40.0);
+/// The light's largest deviation from white, in levels, at the corners of its cells.
+const LIGHT: f64 = 30.0;
 
-/// Cells of the light's lattice in a row, and rows.
-const LIGHTS: usize = 4;
+/// Cells of the warp and of the light in a row, and rows.
+const CELLS: usize = 3;
 
-/// How far a channel's mean over the image is from the middle, at most.
-const TINT: f64 = 6.0;
+/// How far a channel's mean over the image is from the middle, at most, in levels.
+const TINT: f64 = 3.0;
 
-/// Most amplitude of the grain, from lowest to highest.
-const GRAIN: f64 = 30.0;
+/// The most that the grain spans from lowest to highest, in levels.
+const GRAIN: f64 = 12.0;
 
 /// Draws one image, 32 x 32 pixels, red, green and blue.
 pub(super) fn draw(pattern: Pattern, stream: &mut Stream) -> Image {
     let pose = Pose::random(stream);
-    let light = Light::random(stream);
+    let warp = Field::<2>::random(WARP_PX, stream);
+    let light = Field::<3>::random(LIGHT, stream);
     let contrast = stream.uniform(CONTRAST.0, CONTRAST.1) as f32;
-    let share_lighter = (stream.unit() as f32).round();
-    let signs = stream.bits();
+    let contrast = if stream.chance(0.5) { contrast } else { -contrast };
+    let edge_px = stream.uniform(EDGE_PX.0, EDGE_PX.1) as f32;
     let grain = stream.uniform(0.0, GRAIN) as f32;
     let mut canvas = vec![[0.0; 3]; SIZE * SIZE];
     let mut sum = [0.0; 3];
     for (place, colour) in canvas.iter_mut().enumerate() {
         let (x, y) = ((place % SIZE) as f32, (place / SIZE) as f32);
-        let (u, v) = pose.place(x, y);
-        let point = pattern.at(u, v);
-        // An edge is one pixel wide: half covered where the distance is none.
-        let cover = (0.5 - (point.distance - pose.swell) * pose.period_px).clamp(0.0, 1.0);
-        let is_lighter = chance_of(signs, point.element) < share_lighter;
-        let step = if is_lighter { contrast } else { -contrast };
-        let tint = light.at(x, y);
-        let speckle = stream.bits();
+        let [aside, down] = warp.at(x, y);
+        // Half painted on the edge, fully half an edge's width inside.
+        let inside_px = -pose.distance_px(pattern, x + aside, y + down);
+        let paint = contrast * (0.5 + inside_px / edge_px).clamp(0.0, 1.0);
+        let light = light.at(x, y);
+        let bits = stream.bits();
         for channel in 0..3 {
-            let speckle = (fraction(speckle, channel) - 0.5) * grain;
-            colour[channel] = step * cover + tint[channel] + speckle;
+            let speck = (bits >> (16 * channel) & 0xffff) as f32 / 65_536.0 - 0.5;
+            colour[channel] = paint + light[channel] + speck * grain;
             sum[channel] += colour[channel];
         }
     }
-    let shift =
-        sum.map(|sum| 127.5 + stream.uniform(-TINT, TINT) as f32 - sum / canvas.len() as f32);
+    let base = sum.map(|sum| {
+        let mean = 127.5 + stream.uniform(-TINT, TINT) as f32;
+        mean - sum / canvas.len() as f32
+    });
     let mut image = Image::new(SIZE, SIZE, 3);
     for (pixel, colour) in image.pixels.chunks_exact_mut(3).zip(&canvas) {
         for channel in 0..3 {
-            let value = colour[channel] + shift[channel];
-            pixel[channel] = (value + 0.5).clamp(0.0, 255.0) as u8;
+            pixel[channel] = (base[channel] + colour[channel] + 0.5).clamp(0.0, 255.0) as u8;
         }
     }
     image
 }
 
-/// Where the pattern lies on the image.
+/// How the pattern lies on the image.
 #[derive(Debug)]
 struct Pose {
     period_px: f32,
     /// Cosine and sine of the angle.
     axis: (f32, f32),
     stretch: f32,
+    /// In periods.
     shift: (f32, f32),
-    /// By how much elements are thicker than they should be, in periods.
+    /// By how much elements are thicker than drawn, in periods.
     swell: f32,
 }
 
@@ -99,71 +112,48 @@ impl Pose {
             period_px: stream.uniform(PERIOD_PX.0, PERIOD_PX.1) as f32,
             axis: (cosine, cosine * tangent),
             stretch: stream.uniform(STRETCH.0, STRETCH.1) as f32,
-            shift: (stream.uniform(0.0, 16.0) as f32, stream.uniform(0.0, 16.0) as f32),
+            shift: (stream.uniform(0.0, SHIFT) as f32, stream.uniform(0.0, SHIFT) as f32),
             swell: stream.uniform(-SWELL, SWELL) as f32,
         }
     }
 
-    /// The pattern's coordinates, in periods, of a pixel's centre.
-    fn place(&self, x: f32, y: f32) -> (f32, f32) {
+    /// The signed distance from a pixel's centre to the nearest edge, negative inside.
+    fn distance_px(&self, pattern: Pattern, x: f32, y: f32) -> f32 {
         let (cosine, sine) = self.axis;
-        (
-            (x * cosine + y * sine) * self.stretch / self.period_px + self.shift.0,
-            (y * cosine - x * sine) / self.stretch / self.period_px + self.shift.1,
-        )
+        let u = (x * cosine + y * sine) * self.stretch / self.period_px + self.shift.0;
+        let v = (y * cosine - x * sine) / self.stretch / self.period_px + self.shift.1;
+        (pattern.distance(u, v) - self.swell) * self.period_px
     }
 }
 
-/// Coloured light: a lattice of random colours, smooth in between.
+/// What changes from place to place: N numbers, random at the corners of a few cells and smooth in
+/// between.
 #[derive(Debug)]
-struct Light {
-    corners: [[[f32; 3]; LIGHTS + 1]; LIGHTS + 1],
+struct Field<const N: usize> {
+    corners: [[[f32; N]; CELLS + 1]; CELLS + 1],
 }
 
-impl Light {
-    fn random(stream: &mut Stream) -> Self {
-        let chroma = stream.uniform(CHROMA.0, CHROMA.1);
-        let mut channel = || stream.uniform(-chroma, chroma) as f32;
-        let mut corner = || without_grey([channel(), channel(), channel()]);
-        Self { corners: std::array::from_fn(|_| std::array::from_fn(|_| corner())) }
+impl<const N: usize> Field<N> {
+    fn random(amplitude: f64, stream: &mut Stream) -> Self {
+        let mut corners = [[[0.0; N]; CELLS + 1]; CELLS + 1];
+        for value in corners.as_flattened_mut().as_flattened_mut() {
+            *value = stream.uniform(-amplitude, amplitude) as f32;
+        }
+        Self { corners }
     }
 
-    /// What to add to grey at a pixel's centre.
-    fn at(&self, x: f32, y: f32) -> [f32; 3] {
-        let scale = LIGHTS as f32 / SIZE as f32;
-        let (x, y) = ((x + 0.5) * scale, (y + 0.5) * scale);
+    /// The numbers at a pixel's centre.
+    fn at(&self, x: f32, y: f32) -> [f32; N] {
+        let cells_per_px = CELLS as f32 / SIZE as f32;
+        let (x, y) = ((x + 0.5) * cells_per_px, (y + 0.5) * cells_per_px);
         let (column, row) = (x as usize, y as usize);
-        let (right, below) = (x - x.floor(), y - y.floor());
-        let [upper, lower] = [&self.corners[row], &self.corners[row + 1]];
-        std::array::from_fn(|channel| {
-            let between = |line: &[[f32; 3]]| {
-                line[column][channel] * (1.0 - right) + line[column + 1][channel] * right
-            };
-            between(upper) * (1.0 - below) + between(lower) * below
+        // Smoothly from corner to corner: no slope at either, so cells do not show.
+        let ease = |t: f32| t * t * (3.0 - 2.0 * t);
+        let (right, down) = (ease(x - x.floor()), ease(y - y.floor()));
+        std::array::from_fn(|n| {
+            let across =
+                |line: &[[f32; N]]| line[column][n] * (1.0 - right) + line[column + 1][n] * right;
+            across(&self.corners[row]) * (1.0 - down) + across(&self.corners[row + 1]) * down
         })
     }
-}
-
-/// An element's own random number, from 0 up to 1.
-fn chance_of(bits: u64, element: [i32; 2]) -> f32 {
-    let [a, b] = element.map(|index| u64::from(index.cast_unsigned()));
-    fraction(mix(bits ^ (a | b << 32)), 3)
-}
-
-/// A colour less its luma.
-fn without_grey(colour: [f32; 3]) -> [f32; 3] {
-    let grey = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2];
-    colour.map(|channel| channel - grey)
-}
-
-/// A quarter of 64 random bits as a number from 0 up to 1.
-fn fraction(bits: u64, quarter: usize) -> f32 {
-    (bits >> (16 * quarter) & 0xffff) as f32 / 65_536.0
-}
-
-/// The finaliser of `SplitMix64`: every input bit reaches every output bit.
-fn mix(mut bits: u64) -> u64 {
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ (bits >> 31)
 }
