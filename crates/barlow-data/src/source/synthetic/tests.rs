@@ -13,7 +13,9 @@ fn knn(source: &Synthetic, represent: impl Fn(&[u8]) -> Vec<f32>) -> f64 {
         .map(|id| {
             let mut vector = represent(&pixels(source, id));
             let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-            vector.iter_mut().for_each(|x| *x /= norm);
+            for x in &mut vector {
+                *x /= norm;
+            }
             vector
         })
         .collect();
@@ -109,7 +111,9 @@ fn colour_histograms_tell_next_to_nothing_of_the_classes() {
             let level = |channel: usize| usize::from(pixel[channel] / 64);
             histogram[16 * level(0) + 4 * level(1) + level(2)] += 1.0;
         }
-        histogram.iter_mut().for_each(|count| *count = count.sqrt());
+        for count in &mut histogram {
+            *count = count.sqrt();
+        }
         histogram
     });
     assert!(accuracy <= 0.15, "{accuracy}");
