@@ -9,7 +9,6 @@
 //!
 //! Views never see a tensor: they end as plain `[c, h, w]` f32 slices.
 
-
 mod blur;
 mod crop;
 mod jitter;

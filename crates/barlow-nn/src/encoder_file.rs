@@ -72,7 +72,7 @@ pub fn write(
 /// Reads an encoder onto a device.
 ///
 /// # Errors
-/// If the file is not one of [`write`]'s, or its tensors do not fit what it says of itself.
+/// If the file is not one of [`write()`]'s, or its tensors do not fit what it says of itself.
 pub fn read(path: &Path, device: &Device) -> Result<(Encoder, EncoderFacts), EncoderFileError> {
     let (arrays, metadata) = tensor_file::read(path)?;
     let facts = metadata.get(KEY).ok_or(EncoderFileError::NotAnEncoder)?;

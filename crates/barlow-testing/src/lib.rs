@@ -169,7 +169,6 @@ mod tests {
     use super::*;
 
     #[test]
-    #[expect(clippy::float_cmp, reason = "the contents are exact by definition")]
     fn fill_gives_the_values_stated_in_the_readme() {
         let expected = [
             0.090_149_879_455_566_4,

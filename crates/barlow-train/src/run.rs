@@ -1,7 +1,7 @@
 //! The loop: one for every objective, device and number of ranks.
 //!
 //! Follow [`train`] for the main path: prepare or restore, then for each step load, compute, apply,
-//! record; at the end of an epoch measure; now and then save. What is saved is [`State`], which is
+//! record; at the end of an epoch measure; now and then save. What is saved is `State`, which is
 //! everything that changes while a run goes; all else follows from the settings.
 
 mod state;

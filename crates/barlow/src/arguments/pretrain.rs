@@ -11,9 +11,13 @@ use crate::settings::TypedSettings;
 #[derive(Debug, Clone, Default, Args)]
 #[command(after_help = "Example: barlow pretrain --data synthetic:2000 --out run")]
 pub struct PretrainArguments {
-    /// Images: a directory, a list file (.txt, .csv, .jsonl), fashion-mnist[:train|:test],
-    /// idx:IMAGES[,LABELS] or synthetic[:N[:SEED]] [default: built-in synthetic images]
-    #[arg(long, value_name = "SRC")]
+    /// The images.
+    #[arg(
+        long,
+        value_name = "SRC",
+        help = "Images: a directory, a list file (.txt, .csv, .jsonl), fashion-mnist[:train|:test], \
+                idx:IMAGES[,LABELS] or synthetic[:N[:SEED]] [default: built-in synthetic images]"
+    )]
     pub data: Option<String>,
     /// Where the run is written [default: the first free runs/PRESET-NNN]
     #[arg(long, value_name = "DIR")]
