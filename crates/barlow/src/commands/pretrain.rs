@@ -228,14 +228,25 @@ fn report(
         ));
     }
     lines.push(format!("encoder: {encoder}"));
-    let probe = |spec: &str| match spec {
-        "" => "SRC".to_owned(),
-        spec => spec.to_owned(),
-    };
-    lines.push(format!(
-        "evaluate it: barlow knn --weights {encoder} --train {} --test {}",
-        probe(&settings.probe.train),
-        probe(&settings.probe.test)
-    ));
+    let (train, test) = knn_sources(settings, outcome.first_knn.is_some());
+    lines
+        .push(format!("evaluate it: barlow knn --weights {encoder} --train {train} --test {test}"));
     output::text(&lines.join("\n"))
+}
+
+/// Sources for a k-NN of the encoder, as far as they are known.
+fn knn_sources(settings: &Settings, has_labels: bool) -> (&str, &str) {
+    const UNKNOWN: &str = "LABELLED_IMAGES";
+    let source = settings.data.source.as_str();
+    let train = match settings.probe.train.as_str() {
+        "" if has_labels => source,
+        "" => UNKNOWN,
+        spec => spec,
+    };
+    let test = match settings.probe.test.as_str() {
+        "" if source.starts_with("synthetic") => "synthetic:1000:1",
+        "" => UNKNOWN,
+        spec => spec,
+    };
+    (train, test)
 }

@@ -1,5 +1,6 @@
 //! What a running command shows: a bar on a terminal, plain lines otherwise.
 
+use std::cell::Cell;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
@@ -11,8 +12,18 @@ use super::output;
 /// Shows a run on stderr.
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
-    /// Steps done and steps in all, to return to after an evaluation.
-    steps: (u64, u64),
+    /// Steps in the run.
+    total_steps: u64,
+    /// What the bar counts now: a change begins its estimate anew.
+    counted: Cell<Counted>,
+}
+
+/// What the bar counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    Nothing,
+    Steps,
+    Images,
 }
 
 impl Progress {
@@ -26,7 +37,7 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(500));
             bar
         });
-        Self { bar, steps: (0, 0) }
+        Self { bar, total_steps: 0, counted: Cell::new(Counted::Nothing) }
     }
 
     fn line(&self, text: &str) {
@@ -38,10 +49,17 @@ impl Progress {
 
     /// Shows how far an evaluation is.
     pub(super) fn evaluating(&self, images: usize, of: usize) {
+        self.count(Counted::Images, images as u64, of as u64, || "images evaluated,".to_owned());
+    }
+
+    fn count(&self, what: Counted, done: u64, of: u64, message: impl FnOnce() -> String) {
         if let Some(bar) = &self.bar {
-            bar.set_length(of as u64);
-            bar.set_position(images as u64);
-            bar.set_message("images evaluated,");
+            bar.set_length(of);
+            bar.set_position(done);
+            bar.set_message(message());
+            if self.counted.replace(what) != what {
+                bar.reset_eta();
+            }
         }
     }
 
@@ -56,21 +74,19 @@ impl Progress {
 impl Observer for Progress {
     fn event(&mut self, event: &Event) {
         match event {
-            Event::Started { step, total_steps, .. } => {
-                self.steps = (*step, *total_steps);
+            Event::Started { total_steps, .. } => {
+                self.total_steps = *total_steps;
                 self.line(&event.to_string());
             }
             Event::Evaluating { images, of } => self.evaluating(*images, *of),
             Event::Step { step, loss, images_per_second, data_wait_fraction, is_line, .. } => {
-                self.steps.0 = step + 1;
-                if let Some(bar) = &self.bar {
-                    bar.set_length(self.steps.1);
-                    bar.set_position(self.steps.0);
-                    bar.set_message(format!(
-                        "loss {loss:.2} {images_per_second:.0} images/s data wait {:.0} %",
+                self.count(Counted::Steps, step + 1, self.total_steps, || {
+                    format!(
+                        "steps, loss {loss:.2}, {images_per_second:.0} images/s, data wait {:.0} %,",
                         100.0 * data_wait_fraction
-                    ));
-                } else if *is_line {
+                    )
+                });
+                if self.bar.is_none() && *is_line {
                     self.line(&event.to_string());
                 }
             }
