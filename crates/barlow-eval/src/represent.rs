@@ -79,6 +79,14 @@ pub enum RepresentError {
     /// The images could not be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// There is not one image to represent.
+    #[error("none of {images} images can be decoded, the first being `{first}`")]
+    NothingDecodes {
+        /// How many there are.
+        images: usize,
+        /// The name of the first.
+        first: String,
+    },
     /// The ranks could not act together.
     #[error(transparent)]
     Collective(#[from] CollectiveError),
@@ -89,7 +97,8 @@ pub enum RepresentError {
 /// `progress` is told the number of images done after each batch.
 ///
 /// # Errors
-/// If loading as a whole fails; a single bad image is left out and returned.
+/// If loading as a whole fails or no image can be decoded; a single bad image is left out and
+/// returned.
 pub fn represent(
     encoder: &Encoder,
     source: Arc<dyn Source>,
@@ -100,6 +109,8 @@ pub fn represent(
 ) -> Result<(Features, Vec<BadImage>), RepresentError> {
     let RepresentConfig { batch_size, workers } = config;
     let config = EvaluationConfig { batch_size, workers };
+    let images = source.len();
+    let first = if images > 0 { source.name(0) } else { String::new() };
     let mut batches = EvaluationBatches::new(source, pipeline, &config);
     let mut features = Features::default();
     let pass = Pass::evaluation();
@@ -111,6 +122,9 @@ pub fn represent(
         features.ids.extend(batch.ids);
         features.labels.extend(batch.labels);
         progress(features.len());
+    }
+    if features.is_empty() {
+        return Err(RepresentError::NothingDecodes { images, first });
     }
     let bad_images = batches.drain_bad_images();
     Ok((features, bad_images))

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use barlow_data::loader::BadImage;
 use barlow_data::source::{Source, Subset};
 use barlow_data::views::ViewPipeline;
 use barlow_eval::{
@@ -36,7 +37,7 @@ pub struct Probe {
 }
 
 /// What they say of a network.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Measurement {
     /// k-NN accuracy, 0..1; `None` without labels.
     pub knn: Option<f64>,
@@ -44,6 +45,8 @@ pub struct Measurement {
     pub representation_rank: f64,
     /// Effective rank of the embedding.
     pub embedding_rank: f64,
+    /// Images that could not be decoded and were left out.
+    pub bad_images: Vec<BadImage>,
 }
 
 impl Probe {
@@ -115,11 +118,16 @@ impl Probe {
         };
         let queries = self.queries.as_ref().filter(|_| with_knn);
         let total = bank.len() + queries.map_or(0, |queries| queries.len());
+        let mut bad_images = Vec::new();
         let mut features = |source: &Arc<dyn Source>, before: usize| {
             let mut progress = |done| progress(before + done, total);
             let (source, pipeline) = (Arc::clone(source), Arc::clone(pipeline));
-            represent(&network.encoder, source, pipeline, device, config, &mut progress)
-                .map(|(features, _)| features)
+            represent(&network.encoder, source, pipeline, device, config, &mut progress).map(
+                |(features, bad)| {
+                    bad_images.extend(bad);
+                    features
+                },
+            )
         };
         let before = bank.len();
         let bank = features(&bank, 0)?;
@@ -147,6 +155,7 @@ impl Probe {
             knn: accuracy,
             representation_rank: effective_rank(&sample.values, sample.dim),
             embedding_rank: effective_rank(&embedding, embedding_dim),
+            bad_images,
         })
     }
 

@@ -43,6 +43,9 @@ const SAVE_INTERVAL: Duration = Duration::from_mins(10);
 /// Steps become lines of the log at most this often.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
+/// Images evaluated together are enough to keep a device busy; results do not depend on it.
+const EVALUATION_BATCH: usize = 256;
+
 /// Batches that wait, filled, for the step.
 const PREFETCH: usize = 2;
 
@@ -188,8 +191,9 @@ pub fn train(
         Ok(_) => (Ending::Done, None),
         Err(error) => (Ending::Failed, Some(error.to_string())),
     };
-    trainer.status.finish(ending, reason.as_deref())?;
-    result
+    let finished = trainer.status.finish(ending, reason.as_deref());
+    // The cause of a failure is worth more than that its status could not be written.
+    result.and_then(|outcome| finished.map(|()| outcome).map_err(TrainError::from))
 }
 
 /// A run that is ready to begin or go on; nothing is written yet.
@@ -514,10 +518,18 @@ impl<'a> Trainer<'a> {
         }
         self.tell(&event)?;
         batches.recycle(batch);
-        Ok(())
+        let most = settings.max_skipped_steps;
+        match cause {
+            Some(cause) if self.prepared.state.skipped_in_a_row >= most => {
+                self.prepared.state.skipped_in_a_row = 0;
+                self.save()?;
+                Err(TrainError::NotFinite { steps: most, cause, step: step + 1 })
+            }
+            _ => Ok(()),
+        }
     }
 
-    /// Counts a step that was not applied; too many in a row end the run.
+    /// Counts a step that was not applied.
     fn skip(&mut self, cause: &str) -> Result<(), TrainError> {
         self.prepared.state.readings.skipped();
         self.prepared.state.skipped += 1;
@@ -525,13 +537,7 @@ impl<'a> Trainer<'a> {
         let step = self.prepared.state.step;
         let text = format!("step {} is skipped: {cause} is not finite", step + 1);
         self.tell(&Event::Warning(text))?;
-        let most = self.run.settings.train.max_skipped_steps;
-        if self.prepared.state.skipped_in_a_row < most {
-            return Ok(());
-        }
-        self.prepared.state.skipped_in_a_row = 0;
-        self.save()?;
-        Err(TrainError::NotFinite { steps: most, cause: cause.to_owned(), step })
+        Ok(())
     }
 
     /// Measures the network and records the epoch; `epoch` epochs are done.
@@ -548,6 +554,15 @@ impl<'a> Trainer<'a> {
             with_knn,
             &mut |images, of| observer.event(&Event::Evaluating { images, of }),
         )?;
+        if let (0, Some(first)) = (epoch, measured.bad_images.first()) {
+            // Later epochs meet the same ones.
+            self.tell(&Event::Warning(format!(
+                "{} images of the probe are left out, the first being `{}`: {}",
+                measured.bad_images.len(),
+                first.name,
+                first.reason
+            )))?;
+        }
         let rank = match self.prepared.state.objective.needs().layer {
             Layer::Representation => measured.representation_rank,
             Layer::Embedding => measured.embedding_rank,
@@ -660,5 +675,6 @@ fn create_objective(
 }
 
 fn represent_config(settings: &Settings) -> RepresentConfig {
-    RepresentConfig { batch_size: settings.train.batch_size, workers: settings.data.workers }
+    let batch_size = settings.train.batch_size.min(EVALUATION_BATCH);
+    RepresentConfig { batch_size, workers: settings.data.workers }
 }

@@ -241,7 +241,7 @@ pub struct ProbeSettings {
     pub temperature: f64,
     /// After every so many epochs, and after the last; 0 for never.
     pub every_epochs: u64,
-    /// The first so many images of either source; 0 for all.
+    /// At most so many images of either source, a seeded sample; 0 for all.
     pub max_images: usize,
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use barlow_data::source::{OpenOptions, Source, SourceSpec, Synthetic, is_spread};
+use barlow_data::source::{OpenOptions, Source, SourceSpec, is_spread};
 use barlow_data::views::{ViewPipeline, ViewPipelineConfig};
 use barlow_train::settings::Settings;
 
@@ -40,16 +40,6 @@ pub(crate) fn open(spec: &str, max_images: usize) -> anyhow::Result<Arc<dyn Sour
 /// # Errors
 /// If no image can be decoded, or mean and deviation are of another number of channels.
 pub(crate) fn settle(settings: &mut Settings, source: &dyn Source) -> anyhow::Result<()> {
-    if settings.data.synthetic_version != Synthetic::VERSION {
-        let found = settings.data.synthetic_version;
-        bail!(Advised::new(
-            format!(
-                "this program makes the synthetic images of version {}, not {found}",
-                Synthetic::VERSION
-            ),
-            "start a new run, or use the version of the program that the run was made with"
-        ));
-    }
     if settings.data.workers == 0 {
         settings.data.workers = std::thread::available_parallelism().map_or(1, usize::from);
     }

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use support::{Ended, Workplace, images, recorded_steps, tiny};
+use support::{Ended, Playground, images, recorded_steps, tiny};
 
 /// A few steps on the folder `images` with few options, whatever the images are.
 const ON_FOLDER: [&str; 12] = [
@@ -33,50 +33,50 @@ fn on_folder<'a>(more: &[&'a str]) -> Vec<&'a str> {
 
 /// Refused with 1 and these words, before a run directory was made.
 #[track_caller]
-fn assert_refused(workplace: &Workplace, arguments: &[&str], said: &[&str]) -> Ended {
-    let ended = workplace.run(arguments);
+fn assert_refused(playground: &Playground, arguments: &[&str], said: &[&str]) -> Ended {
+    let ended = playground.run(arguments);
     ended.assert(1, said);
     assert!(ended.stderr.lines().any(|line| line.starts_with("error: ")), "{}", ended.stderr);
-    assert!(!workplace.path("run").exists(), "a run directory was made");
+    assert!(!playground.path("run").exists(), "a run directory was made");
     ended
 }
 
 #[test]
 fn a_folder_that_is_missing_or_empty_is_refused() {
-    let workplace = Workplace::barlow();
-    assert_refused(&workplace, &on_folder(&[]), &["`images`", "No such file"]);
-    fs::create_dir(workplace.path("images")).unwrap();
-    assert_refused(&workplace, &on_folder(&[]), &["no images in `images`", "*.jpg"]);
-    fs::write(workplace.path("images/notes.txt"), "no image").unwrap();
-    assert_refused(&workplace, &on_folder(&[]), &["no images in `images`", "1 other file"]);
+    let playground = Playground::barlow();
+    assert_refused(&playground, &on_folder(&[]), &["`images`", "No such file"]);
+    fs::create_dir(playground.path("images")).unwrap();
+    assert_refused(&playground, &on_folder(&[]), &["no images in `images`", "*.jpg"]);
+    fs::write(playground.path("images/notes.txt"), "no image").unwrap();
+    assert_refused(&playground, &on_folder(&[]), &["no images in `images`", "1 other file"]);
 }
 
 #[test]
 #[cfg(unix)]
 fn a_folder_that_may_not_be_read_is_refused() {
     use std::os::unix::fs::PermissionsExt;
-    let workplace = Workplace::barlow();
-    let folder = workplace.path("images");
+    let playground = Playground::barlow();
+    let folder = playground.path("images");
     images::write(&folder, 16, false);
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::read_dir(&folder).is_ok() {
         println!("skipped: this user may read every folder");
     } else {
-        assert_refused(&workplace, &on_folder(&[]), &["`images`", "Permission denied"]);
+        assert_refused(&playground, &on_folder(&[]), &["`images`", "Permission denied"]);
     }
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
 }
 
 #[test]
 fn a_folder_without_one_decodable_image_is_refused() {
-    let workplace = Workplace::barlow();
-    let folder = workplace.path("images");
+    let playground = Playground::barlow();
+    let folder = playground.path("images");
     images::write(&folder, 16, false);
     for index in 0..16 {
         fs::write(folder.join(format!("{index:03}.png")), b"these bytes are no image").unwrap();
     }
     let said = ["none of 16 images", "`images/000.png`", "hint: check that these are JPEG or PNG"];
-    assert_refused(&workplace, &on_folder(&[]), &said);
+    assert_refused(&playground, &on_folder(&[]), &said);
 }
 
 /// 64 images of which three are bad: cut off, text by the name of an image, and a header that
@@ -91,9 +91,9 @@ fn with_three_bad_images(folder: &Path) {
 
 #[test]
 fn bad_images_among_good_ones_are_skipped_counted_and_listed() {
-    let workplace = Workplace::barlow();
-    with_three_bad_images(&workplace.path("images"));
-    let ended = workplace.run(&on_folder(&["--set=data.max_bad_image_fraction=0.1"]));
+    let playground = Playground::barlow();
+    with_three_bad_images(&playground.path("images"));
+    let ended = playground.run(&on_folder(&["--set=data.max_bad_image_fraction=0.1"]));
     ended.assert(
         0,
         &[
@@ -108,7 +108,7 @@ fn bad_images_among_good_ones_are_skipped_counted_and_listed() {
         ended.stdout
     );
 
-    let list = fs::read_to_string(workplace.path("run/bad_images.jsonl")).unwrap();
+    let list = fs::read_to_string(playground.path("run/bad_images.jsonl")).unwrap();
     let mut records: Vec<Value> =
         list.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     records.sort_by_key(|record| record["id"].as_u64());
@@ -119,13 +119,13 @@ fn bad_images_among_good_ones_are_skipped_counted_and_listed() {
         assert!(record["reason"].as_str().unwrap().contains(reason), "{record}");
     }
     assert_eq!(records.len(), 3);
-    assert_eq!(recorded_steps(&workplace.path("run")), 8);
+    assert_eq!(recorded_steps(&playground.path("run")), 8);
 }
 
 #[test]
 fn more_bad_images_than_allowed_end_the_run() {
-    let workplace = Workplace::barlow();
-    let folder = workplace.path("images");
+    let playground = Playground::barlow();
+    let folder = playground.path("images");
     images::write(&folder, 64, false);
     // The loader tolerates 19 whatever the share.
     for index in 0..24 {
@@ -133,99 +133,99 @@ fn more_bad_images_than_allowed_end_the_run() {
     }
     let said = ["of 64 images cannot be decoded", "the allowed fraction of 0.02"];
     let limited = on_folder(&["--set=data.max_bad_image_fraction=0.02"]);
-    workplace.run(&limited).assert(1, &said);
-    let list = || fs::read_to_string(workplace.path("run/bad_images.jsonl")).unwrap();
+    playground.run(&limited).assert(1, &said);
+    let list = || fs::read_to_string(playground.path("run/bad_images.jsonl")).unwrap();
     let first = list();
     assert!(first.lines().count() >= 20, "{first}");
-    workplace.run(&[&limited[..], &["--resume"]].concat()).assert(1, &said);
+    playground.run(&[&limited[..], &["--resume"]].concat()).assert(1, &said);
     assert!(list().starts_with(&first), "a resumed run lost what was listed");
 
     let generous = on_folder(&["--set=data.max_bad_image_fraction=0.5", "--overwrite"]);
-    workplace.run(&generous).assert(0, &["is skipped"]);
+    playground.run(&generous).assert(0, &["is skipped"]);
     assert_eq!(list().lines().count(), 24, "each image is listed once");
 }
 
 #[test]
 fn a_probe_without_labels_is_refused() {
-    let workplace = Workplace::barlow();
-    images::write(&workplace.path("images"), 16, false);
-    images::write(&workplace.path("labelled"), 16, true);
+    let playground = Playground::barlow();
+    images::write(&playground.path("images"), 16, false);
+    images::write(&playground.path("labelled"), 16, true);
     let said = ["`images`", "no labels", "folder of its own"];
-    assert_refused(&workplace, &tiny(&["--probe-test=images"]), &said);
-    assert_refused(&workplace, &on_folder(&["--probe-train=images"]), &said);
-    let ended = workplace.run(&on_folder(&["--probe-test=labelled"]));
+    assert_refused(&playground, &tiny(&["--probe-test=images"]), &said);
+    assert_refused(&playground, &on_folder(&["--probe-train=images"]), &said);
+    let ended = playground.run(&on_folder(&["--probe-test=labelled"]));
     ended.assert(1, &["`probe.test` needs labelled images", "hint: name labelled images with"]);
-    assert!(!workplace.path("run").exists());
+    assert!(!playground.path("run").exists());
 }
 
 #[test]
 fn fewer_images_than_a_batch_are_refused_with_what_to_do() {
-    let workplace = Workplace::barlow();
-    images::write(&workplace.path("images"), 7, false);
-    let ended = workplace.run(&on_folder(&[]));
+    let playground = Playground::barlow();
+    images::write(&playground.path("images"), 7, false);
+    let ended = playground.run(&on_folder(&[]));
     ended.assert(1, &["7 images", "batch takes 8", "at most 7, or more images"]);
-    assert!(workplace.checkpoints().is_empty());
+    assert!(playground.checkpoints().is_empty());
 }
 
 #[test]
 fn a_full_disk_keeps_the_previous_checkpoint_and_the_run_can_be_resumed() {
-    let whole = Workplace::barlow();
+    let whole = Playground::barlow();
     whole.run(&tiny(&[])).assert(0, &[]);
 
-    let workplace = Workplace::barlow();
-    let mut child = workplace.start_and_wait(&tiny(&[]), 8);
+    let playground = Playground::barlow();
+    let mut child = playground.start_and_wait(&tiny(&[]), 8);
     support::signal(&child, "TERM");
     child.wait().unwrap();
-    let saved = workplace.checkpoints();
-    let state = fs::metadata(workplace.checkpoint_file(saved[1], "state.bin")).unwrap().len();
-    let ended = workplace.run_with_full_disk(state / 1024 / 2, &tiny(&["--resume"]));
+    let saved = playground.checkpoints();
+    let state = fs::metadata(playground.checkpoint_file(saved[1], "state.bin")).unwrap().len();
+    let ended = playground.run_with_full_disk(state / 1024 / 2, &tiny(&["--resume"]));
     ended.assert(
         1,
         &["warning: ", "cannot be saved; the previous checkpoint is kept", "File too large"],
     );
-    assert_eq!(workplace.checkpoints(), saved);
-    let status = fs::read_to_string(workplace.path("run/status.json")).unwrap();
+    assert_eq!(playground.checkpoints(), saved);
+    let status = fs::read_to_string(playground.path("run/status.json")).unwrap();
     assert!(status.contains("failed"), "{status}");
 
-    workplace.run(&tiny(&["--resume"])).assert(0, &["finished after 72 steps"]);
-    assert!(workplace.encoder() == whole.encoder(), "the encoder has other bytes");
-    assert_eq!(workplace.metrics(), whole.metrics());
+    playground.run(&tiny(&["--resume"])).assert(0, &["finished after 72 steps"]);
+    assert!(playground.encoder() == whole.encoder(), "the encoder has other bytes");
+    assert_eq!(playground.metrics(), whole.metrics());
 }
 
 #[test]
 fn a_directory_that_is_not_empty_is_refused_and_files_of_others_are_never_removed() {
-    let workplace = Workplace::barlow();
-    let run = workplace.path("run");
+    let playground = Playground::barlow();
+    let run = playground.path("run");
     fs::create_dir(&run).unwrap();
     fs::write(run.join("thesis.tex"), "years of work").unwrap();
     let thesis = || fs::read_to_string(run.join("thesis.tex")).unwrap();
     let files = || fs::read_dir(&run).unwrap().count();
 
-    workplace.run(&tiny(&[])).assert(1, &["`run` is not empty", "--resume", "--overwrite"]);
-    workplace.run(&tiny(&["--resume"])).assert(1, &["no run to resume", "`thesis.tex`"]);
-    workplace.run(&tiny(&["--overwrite"])).assert(1, &["is not overwritten", "`thesis.tex`"]);
+    playground.run(&tiny(&[])).assert(1, &["`run` is not empty", "--resume", "--overwrite"]);
+    playground.run(&tiny(&["--resume"])).assert(1, &["no run to resume", "`thesis.tex`"]);
+    playground.run(&tiny(&["--overwrite"])).assert(1, &["is not overwritten", "`thesis.tex`"]);
     assert_eq!((thesis().as_str(), files()), ("years of work", 1));
 
     fs::remove_file(run.join("thesis.tex")).unwrap();
-    workplace.run(&tiny(&["--set=train.seed=1"])).assert(0, &[]);
-    let first = workplace.encoder();
-    workplace.run(&tiny(&[])).assert(1, &["`run` is not empty"]);
+    playground.run(&tiny(&["--set=train.seed=1"])).assert(0, &[]);
+    let first = playground.encoder();
+    playground.run(&tiny(&[])).assert(1, &["`run` is not empty"]);
     fs::write(run.join("thesis.tex"), "years of work").unwrap();
-    workplace.run(&tiny(&["--overwrite"])).assert(1, &["is not overwritten", "`thesis.tex`"]);
-    assert!(workplace.encoder() == first, "a refused overwrite changed the encoder");
+    playground.run(&tiny(&["--overwrite"])).assert(1, &["is not overwritten", "`thesis.tex`"]);
+    assert!(playground.encoder() == first, "a refused overwrite changed the encoder");
 
     fs::remove_file(run.join("thesis.tex")).unwrap();
-    workplace.run(&tiny(&["--overwrite"])).assert(0, &[]);
-    assert!(workplace.encoder() != first, "another seed, the same encoder");
+    playground.run(&tiny(&["--overwrite"])).assert(0, &[]);
+    assert!(playground.encoder() != first, "another seed, the same encoder");
 }
 
 #[test]
 fn weights_that_cannot_be_read_are_refused() {
-    let workplace = Workplace::barlow();
-    workplace.run(&tiny(&[])).assert(0, &[]);
-    let encoder = workplace.encoder();
+    let playground = Playground::barlow();
+    playground.run(&tiny(&[])).assert(0, &[]);
+    let encoder = playground.encoder();
     let knn = |weights: &str| {
-        workplace.run(&[
+        playground.run(&[
             "knn",
             "--weights",
             weights,
@@ -234,7 +234,7 @@ fn weights_that_cannot_be_read_are_refused() {
         ])
     };
     knn("run/encoder.safetensors").assert(0, &[]);
-    let write = |name: &str, bytes: &[u8]| fs::write(workplace.path(name), bytes).unwrap();
+    let write = |name: &str, bytes: &[u8]| fs::write(playground.path(name), bytes).unwrap();
     write("cut.safetensors", &encoder[..encoder.len() / 2]);
     write("empty.safetensors", b"");
     write("text.safetensors", b"these bytes are no weights");

@@ -7,19 +7,19 @@ mod support;
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
-use support::{Ended, Workplace, metrics, tiny};
+use support::{Ended, Playground, metrics, tiny};
 
 const TRAIN: &str = "synthetic:300";
 const TEST: &str = "synthetic:200:1";
 
 /// A run that was measured on [`TRAIN`] and [`TEST`] along the way.
-fn trained() -> &'static Workplace {
-    static WORKPLACE: OnceLock<Workplace> = OnceLock::new();
+fn trained() -> &'static Playground {
+    static WORKPLACE: OnceLock<Playground> = OnceLock::new();
     WORKPLACE.get_or_init(|| {
-        let workplace = Workplace::barlow();
+        let playground = Playground::barlow();
         let probe = ["--probe-train", TRAIN, "--probe-test", TEST];
-        workplace.run(&tiny(&probe)).assert(0, &["of 200 images against 300"]);
-        workplace
+        playground.run(&tiny(&probe)).assert(0, &["of 200 images against 300"]);
+        playground
     })
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use serde_json::Value;
-use support::{TINY, TINY_STEPS, Workplace, images, metrics, tiny};
+use support::{Playground, TINY, TINY_STEPS, images, metrics, tiny};
 
 fn keys(value: &Value) -> BTreeSet<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
@@ -20,35 +20,35 @@ fn set<const N: usize>(names: [&'static str; N]) -> BTreeSet<&'static str> {
 
 #[test]
 fn the_configuration_that_a_run_wrote_gives_the_same_encoder() {
-    let workplace = Workplace::barlow();
-    workplace.run(&tiny(&["--seed=3", "--set=views.a.hue=0.2"])).assert(0, &[]);
-    let (encoder, metrics) = (workplace.encoder(), workplace.metrics());
-    fs::rename(workplace.path("run"), workplace.path("first")).unwrap();
+    let playground = Playground::barlow();
+    playground.run(&tiny(&["--seed=3", "--set=views.a.hue=0.2"])).assert(0, &[]);
+    let (encoder, metrics) = (playground.encoder(), playground.metrics());
+    fs::rename(playground.path("run"), playground.path("first")).unwrap();
     let again = ["pretrain", "--config=first/config.toml", "--out=run"];
-    workplace.run(&again).assert(0, &[]);
-    assert!(workplace.encoder() == encoder, "the encoder has other bytes");
-    assert_eq!(workplace.metrics(), metrics);
+    playground.run(&again).assert(0, &[]);
+    assert!(playground.encoder() == encoder, "the encoder has other bytes");
+    assert_eq!(playground.metrics(), metrics);
     let settings = |run: &str| {
-        let text = fs::read_to_string(workplace.path(run).join("config.toml")).unwrap();
+        let text = fs::read_to_string(playground.path(run).join("config.toml")).unwrap();
         text.parse::<toml::Table>().unwrap()
     };
     assert_eq!(settings("first"), settings("run"));
 
-    workplace.run(&[
+    playground.run(&[
         "pretrain",
         "--config=first/config.toml",
         "--out=run",
         "--overwrite",
         "--seed=4",
     ]);
-    assert!(workplace.encoder() != encoder, "an option is not above the file");
+    assert!(playground.encoder() != encoder, "an option is not above the file");
 }
 
 #[test]
 fn a_run_directory_holds_the_designed_files_and_no_others() {
-    let workplace = Workplace::barlow();
-    workplace.run(&tiny(&[])).assert(0, &[]);
-    let files = workplace.files();
+    let playground = Playground::barlow();
+    playground.run(&tiny(&[])).assert(0, &[]);
+    let files = playground.files();
     let names: Vec<&str> = files.keys().map(String::as_str).collect();
     let expected = [
         "bad_images.jsonl",
@@ -92,9 +92,9 @@ fn a_run_directory_holds_the_designed_files_and_no_others() {
 
 #[test]
 fn the_metrics_have_the_designed_fields() {
-    let workplace = Workplace::barlow();
-    workplace.run(&tiny(&[])).assert(0, &[]);
-    let records = metrics(&workplace.path("run"));
+    let playground = Playground::barlow();
+    playground.run(&tiny(&[])).assert(0, &[]);
+    let records = metrics(&playground.path("run"));
     let (steps, epochs): (Vec<&Value>, Vec<&Value>) =
         records.iter().partition(|record| record["kind"] == "step");
 
@@ -144,26 +144,26 @@ fn the_metrics_have_the_designed_fields() {
 
 #[test]
 fn a_program_reads_the_end_of_a_run_as_json() {
-    let workplace = Workplace::barlow();
-    let summary = workplace.run(&tiny(&["--json"])).json();
+    let playground = Playground::barlow();
+    let summary = playground.run(&tiny(&["--json"])).json();
     let designed =
         ["run", "end", "encoder", "steps", "knn", "skipped_steps", "bad_images", "seconds"];
     assert_eq!(keys(&summary), set(designed));
     assert_eq!((&summary["end"], &summary["steps"]), (&"finished".into(), &TINY_STEPS.into()));
     assert_eq!(summary["encoder"], "run/encoder.safetensors");
-    let records = metrics(&workplace.path("run"));
+    let records = metrics(&playground.path("run"));
     let measured: Vec<&Value> = records.iter().filter_map(|record| record.get("knn")).collect();
     assert_eq!(summary["knn"]["before"], *measured[0]);
     assert_eq!(summary["knn"]["after"], **measured.last().unwrap());
 
-    let again = workplace.run(&["pretrain", "--out=run", "--resume", "--json"]).json();
+    let again = playground.run(&["pretrain", "--out=run", "--resume", "--json"]).json();
     assert_eq!((&again["end"], &again["knn"]), (&"already finished".into(), &summary["knn"]));
 }
 
 #[test]
 fn results_go_to_standard_output_and_progress_does_not() {
-    let workplace = Workplace::barlow();
-    let ended = workplace.run(&tiny(&[]));
+    let playground = Playground::barlow();
+    let ended = playground.run(&tiny(&[]));
     ended.assert(0, &["preset `quick`, chosen by the images", "epoch 0 of 12: k-NN", "step 1 "]);
     let lines: Vec<&str> = ended.stdout.lines().collect();
     assert!(lines[0].starts_with("k-NN accuracy: "), "{}", ended.stdout);
@@ -174,27 +174,27 @@ fn results_go_to_standard_output_and_progress_does_not() {
 
 #[test]
 fn without_a_directory_the_first_free_number_is_taken() {
-    let workplace = Workplace::barlow();
+    let playground = Playground::barlow();
     let arguments = &TINY[..TINY.len() - 2];
     for number in ["001", "002"] {
-        workplace.run(arguments).assert(0, &[&format!("run directory: runs/quick-{number}")]);
-        assert!(workplace.path(&format!("runs/quick-{number}/encoder.safetensors")).exists());
+        playground.run(arguments).assert(0, &[&format!("run directory: runs/quick-{number}")]);
+        assert!(playground.path(&format!("runs/quick-{number}/encoder.safetensors")).exists());
     }
 }
 
 #[test]
 fn images_without_labels_train_without_k_nn() {
-    let workplace = Workplace::barlow();
-    images::write(&workplace.path("images"), 32, false);
+    let playground = Playground::barlow();
+    images::write(&playground.path("images"), 32, false);
     let mut arguments = tiny(&["--json"]);
     arguments[1] = "--data=images";
-    let ended = workplace.run(&arguments);
+    let ended = playground.run(&arguments);
     ended.assert(0, &["no labels, so no k-NN"]);
     assert_eq!(ended.json()["knn"]["after"], Value::Null);
-    assert!(metrics(&workplace.path("run")).iter().all(|record| record.get("knn").is_none()));
+    assert!(metrics(&playground.path("run")).iter().all(|record| record.get("knn").is_none()));
     let mut arguments = tiny(&["--overwrite"]);
-    images::write(&workplace.path("classes"), 32, true);
+    images::write(&playground.path("classes"), 32, true);
     arguments[1] = "--data=classes";
-    workplace.run(&arguments).assert(0, &["a seeded tenth of 32 is held out"]);
-    assert!(metrics(&workplace.path("run"))[0].get("knn").is_some());
+    playground.run(&arguments).assert(0, &["a seeded tenth of 32 is held out"]);
+    assert!(metrics(&playground.path("run"))[0].get("knn").is_some());
 }

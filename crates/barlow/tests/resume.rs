@@ -12,57 +12,57 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 use support::kills::run_with_kills;
-use support::{TINY_STEPS, Workplace, recorded_steps, signal, tiny};
+use support::{Playground, TINY_STEPS, recorded_steps, signal, tiny};
 
 const KILLS: u64 = 20;
 
 /// Bytes of the encoder and the metrics of a run that was left alone.
 type Result = (Vec<u8>, Vec<Value>);
 
-fn uninterrupted(workplace: &Workplace, more: &[&str]) -> Result {
-    workplace.run(&tiny(more)).assert(0, &["finished after 72 steps"]);
-    (workplace.encoder(), workplace.metrics())
+fn uninterrupted(playground: &Playground, more: &[&str]) -> Result {
+    playground.run(&tiny(more)).assert(0, &["finished after 72 steps"]);
+    (playground.encoder(), playground.metrics())
 }
 
 /// That of Barlow Twins, computed once.
 fn expected() -> &'static Result {
     static RESULT: OnceLock<Result> = OnceLock::new();
-    RESULT.get_or_init(|| uninterrupted(&Workplace::barlow(), &[]))
+    RESULT.get_or_init(|| uninterrupted(&Playground::barlow(), &[]))
 }
 
 #[track_caller]
-fn assert_same(workplace: &Workplace, (encoder, records): &Result) {
-    let found = workplace.metrics();
+fn assert_same(playground: &Playground, (encoder, records): &Result) {
+    let found = playground.metrics();
     for (found, expected) in found.iter().zip(records) {
         assert_eq!(found, expected);
     }
     assert_eq!(found.len(), records.len());
-    assert!(&workplace.encoder() == encoder, "the encoder has other bytes");
+    assert!(&playground.encoder() == encoder, "the encoder has other bytes");
 }
 
 /// Barlow Twins, stopped by a signal once so many steps are recorded; two checkpoints are there.
-fn stopped(steps: u64) -> Workplace {
-    let workplace = Workplace::barlow();
-    let mut child = workplace.start_and_wait(&tiny(&[]), steps);
+fn stopped(steps: u64) -> Playground {
+    let playground = Playground::barlow();
+    let mut child = playground.start_and_wait(&tiny(&[]), steps);
     signal(&child, "TERM");
     assert_eq!(child.wait().unwrap().code(), Some(143));
-    assert_eq!(workplace.checkpoints().len(), 2);
-    workplace
+    assert_eq!(playground.checkpoints().len(), 2);
+    playground
 }
 
-fn resumed(workplace: &Workplace, said: &[&str]) {
-    workplace.run(&tiny(&["--resume"])).assert(0, said);
-    assert_same(workplace, expected());
+fn resumed(playground: &Playground, said: &[&str]) {
+    playground.run(&tiny(&["--resume"])).assert(0, said);
+    assert_same(playground, expected());
 }
 
-fn assert_kills_change_nothing(program: fn() -> Workplace, more: &[&str]) {
+fn assert_kills_change_nothing(program: fn() -> Playground, more: &[&str]) {
     let seed = std::env::var("BARLOW_KILL_SEED").map_or(1, |seed| seed.parse().unwrap());
     let expected = uninterrupted(&program(), more);
-    let workplace = program();
-    let tally = run_with_kills(&workplace, more, KILLS, seed);
+    let playground = program();
+    let tally = run_with_kills(&playground, more, KILLS, seed);
     assert_eq!(tally.kills, KILLS as usize);
     assert!(tally.lost_steps >= 5, "hardly any kill came between two saves: {tally:?}");
-    assert_same(&workplace, &expected);
+    assert_same(&playground, &expected);
 
     let steps: Vec<u64> = expected.1.iter().filter(|r| r["kind"] == "step").map(step).collect();
     assert_eq!(steps, (0..TINY_STEPS).collect::<Vec<_>>());
@@ -82,95 +82,95 @@ fn step(record: &Value) -> u64 {
 #[test]
 fn barlow_twins_survives_twenty_kills() {
     assert_kills_change_nothing(
-        Workplace::barlow,
+        Playground::barlow,
         &["--set=optimizer.name=lars", "--set=optimizer.base_learning_rate=4"],
     );
 }
 
 #[test]
 fn an_averaged_target_survives_twenty_kills() {
-    assert_kills_change_nothing(Workplace::own_objectives, &["--objective=averaged-target"]);
+    assert_kills_change_nothing(Playground::own_objectives, &["--objective=averaged-target"]);
 }
 
 #[test]
 fn a_queue_survives_twenty_kills() {
-    assert_kills_change_nothing(Workplace::own_objectives, &["--objective=queue"]);
+    assert_kills_change_nothing(Playground::own_objectives, &["--objective=queue"]);
 }
 
 #[test]
 fn a_signal_finishes_the_step_saves_and_resuming_continues_it() {
     for (name, code) in [("INT", 130), ("TERM", 143)] {
-        let workplace = Workplace::barlow();
-        let mut child = workplace.start_and_wait(&tiny(&[]), 7);
+        let playground = Playground::barlow();
+        let mut child = playground.start_and_wait(&tiny(&[]), 7);
         signal(&child, name);
         assert_eq!(child.wait().unwrap().code(), Some(code));
-        let done = recorded_steps(&workplace.path("run"));
+        let done = recorded_steps(&playground.path("run"));
         assert!((7..TINY_STEPS).contains(&done), "{done}");
-        assert_eq!(workplace.checkpoints().last(), Some(&done));
-        let status = fs::read(workplace.path("run/status.json")).unwrap();
+        assert_eq!(playground.checkpoints().last(), Some(&done));
+        let status = fs::read(playground.path("run/status.json")).unwrap();
         let status: Value = serde_json::from_slice(&status).unwrap();
         assert_eq!((&status["state"], step(&status)), (&"interrupted".into(), done));
-        let log = fs::read_to_string(workplace.path("run/train.log")).unwrap();
+        let log = fs::read_to_string(playground.path("run/train.log")).unwrap();
         assert!(log.contains(&format!("interrupted after step {done} of 72")), "{log}");
-        resumed(&workplace, &[&format!("resuming after step {done} of 72")]);
+        resumed(&playground, &[&format!("resuming after step {done} of 72")]);
     }
 }
 
 #[test]
 fn a_run_killed_before_its_first_checkpoint_starts_at_step_0_and_says_so() {
-    let workplace = Workplace::barlow();
+    let playground = Playground::barlow();
     let rarely = ["--set=checkpoint.every_steps=1000"];
-    let mut child = workplace.start_and_wait(&tiny(&rarely), 4);
+    let mut child = playground.start_and_wait(&tiny(&rarely), 4);
     child.kill().unwrap();
     child.wait().unwrap();
     let resume = tiny(&["--set=checkpoint.every_steps=1000", "--resume"]);
-    workplace.run(&resume).assert(0, &["no checkpoint yet: starting at step 0"]);
-    assert_same(&workplace, expected());
+    playground.run(&resume).assert(0, &["no checkpoint yet: starting at step 0"]);
+    assert_same(&playground, expected());
 
-    let workplace = Workplace::barlow();
-    resumed(&workplace, &["no run to resume here: starting at step 0"]);
+    let playground = Playground::barlow();
+    resumed(&playground, &["no run to resume here: starting at step 0"]);
 }
 
 #[test]
 fn resuming_a_finished_run_changes_no_file() {
-    let workplace = Workplace::barlow();
-    uninterrupted(&workplace, &[]);
-    let before = workplace.files();
-    let ended = workplace.run(&["pretrain", "--out=run", "--resume"]);
+    let playground = Playground::barlow();
+    uninterrupted(&playground, &[]);
+    let before = playground.files();
+    let ended = playground.run(&["pretrain", "--out=run", "--resume"]);
     ended.assert(0, &[]);
     assert!(ended.stdout.contains("the run is finished: 72 steps are done"), "{}", ended.stdout);
-    assert!(workplace.files() == before, "a file changed");
+    assert!(playground.files() == before, "a file changed");
 }
 
 #[test]
 fn what_the_last_moments_of_a_run_left_undone_is_done_by_resuming() {
-    let workplace = Workplace::barlow();
-    uninterrupted(&workplace, &[]);
-    let status = workplace.path("run/status.json");
+    let playground = Playground::barlow();
+    uninterrupted(&playground, &[]);
+    let status = playground.path("run/status.json");
     let done = fs::read_to_string(&status).unwrap();
     // As a kill between the last checkpoint and the encoder leaves them.
     fs::write(&status, done.replace("done", "running")).unwrap();
-    fs::write(workplace.path("run/encoder.safetensors"), b"of an earlier checkpoint").unwrap();
-    workplace.run(&["pretrain", "--out=run", "--resume"]).assert(0, &[]);
-    assert_same(&workplace, expected());
+    fs::write(playground.path("run/encoder.safetensors"), b"of an earlier checkpoint").unwrap();
+    playground.run(&["pretrain", "--out=run", "--resume"]).assert(0, &[]);
+    assert_same(&playground, expected());
     assert!(fs::read_to_string(&status).unwrap().contains("done"));
 }
 
 #[test]
 fn a_changed_key_is_refused_by_name_except_those_that_change_no_result() {
-    let workplace = stopped(10);
-    let before = workplace.files();
-    let refused = workplace.run(&tiny(&["--resume", "--lambda=0.1", "--seed=9"]));
+    let playground = stopped(10);
+    let before = playground.files();
+    let refused = playground.run(&tiny(&["--resume", "--lambda=0.1", "--seed=9"]));
     refused
         .assert(2, &["other settings", "`objective.lambda`: 0.0051 then, 0.1 now", "`train.seed`"]);
-    let refused = workplace.run(&["pretrain", "--out=run", "--resume", "--epochs=13"]);
+    let refused = playground.run(&["pretrain", "--out=run", "--resume", "--epochs=13"]);
     refused.assert(2, &["`schedule.epochs`: 12 then, 13 now"]);
-    assert!(workplace.files() == before, "a refused resume changed a file");
+    assert!(playground.files() == before, "a refused resume changed a file");
 
     let free =
         ["--resume", "--set=data.workers=5", "--device=cpu", "--set=train.log_every_steps=2"];
-    workplace.run(&tiny(&free)).assert(0, &["resuming after step"]);
-    assert!(workplace.encoder() == expected().0, "the encoder has other bytes");
+    playground.run(&tiny(&free)).assert(0, &["resuming after step"]);
+    assert!(playground.encoder() == expected().0, "the encoder has other bytes");
 }
 
 #[test]
@@ -183,46 +183,46 @@ fn a_damaged_checkpoint_is_passed_over_aloud_for_the_one_before() {
         ("MANIFEST.json", |bytes| bytes[20] ^= 4),
     ];
     for (file, damage) in damage {
-        let workplace = stopped(10);
-        let newest = *workplace.checkpoints().last().unwrap();
-        let path = workplace.checkpoint_file(newest, file);
+        let playground = stopped(10);
+        let newest = *playground.checkpoints().last().unwrap();
+        let path = playground.checkpoint_file(newest, file);
         let mut bytes = fs::read(&path).unwrap();
         damage(&mut bytes);
         fs::write(&path, bytes).unwrap();
         let name = format!("step-{newest:08}");
-        resumed(&workplace, &["warning: a checkpoint is passed over", &name, file]);
+        resumed(&playground, &["warning: a checkpoint is passed over", &name, file]);
     }
 }
 
 #[test]
 fn with_every_checkpoint_damaged_nothing_is_started_anew() {
-    let workplace = stopped(10);
-    for step in workplace.checkpoints() {
-        fs::write(workplace.checkpoint_file(step, "state.bin"), b"lost").unwrap();
+    let playground = stopped(10);
+    for step in playground.checkpoints() {
+        fs::write(playground.checkpoint_file(step, "state.bin"), b"lost").unwrap();
     }
-    let before = workplace.files();
-    let ended = workplace.run(&tiny(&["--resume"]));
+    let before = playground.files();
+    let ended = playground.run(&tiny(&["--resume"]));
     ended.assert(1, &["the run cannot be resumed", "no checkpoint in", "state.bin"]);
-    assert!(workplace.files() == before, "a file changed");
+    assert!(playground.files() == before, "a file changed");
 }
 
 #[test]
 fn a_second_process_is_kept_out_of_the_directory() {
-    let workplace = Workplace::barlow();
-    let mut child = workplace.start_and_wait(&tiny(&[]), 1);
+    let playground = Playground::barlow();
+    let mut child = playground.start_and_wait(&tiny(&[]), 1);
     for option in ["--resume", "--overwrite"] {
         let pid = child.id().to_string();
-        workplace.run(&tiny(&[option])).assert(1, &["`run` is in use by", &pid]);
+        playground.run(&tiny(&[option])).assert(1, &["`run` is in use by", &pid]);
     }
     assert_eq!(child.wait().unwrap().code(), Some(0));
-    assert_same(&workplace, expected());
+    assert_same(&playground, expected());
 }
 
 #[test]
 fn the_number_of_workers_changes_no_byte() {
     for workers in ["--set=data.workers=1", "--set=data.workers=7"] {
-        let workplace = Workplace::barlow();
-        workplace.run(&tiny(&[workers])).assert(0, &[]);
-        assert_same(&workplace, expected());
+        let playground = Playground::barlow();
+        playground.run(&tiny(&[workers])).assert(0, &[]);
+        assert_same(&playground, expected());
     }
 }

@@ -8,24 +8,24 @@ use std::fs;
 
 use image::RgbImage;
 use serde_json::Value;
-use support::{Workplace, images};
+use support::{Playground, images};
 
 /// Around a sheet's groups, and between them, pixels.
 const MARGIN: u32 = 16;
 /// Between the lines of a sheet, pixels.
 const LINE_GAP: u32 = 8;
 
-fn sheet(workplace: &Workplace, more: &[&str]) -> RgbImage {
+fn sheet(playground: &Playground, more: &[&str]) -> RgbImage {
     let arguments = ["views", "--data=synthetic:40", "--preset=quick", "--out=views.png"];
     let arguments: Vec<&str> = arguments.iter().chain(more).copied().collect();
-    workplace.run(&arguments).assert(0, &["views.png: "]);
-    image::load_from_memory(&fs::read(workplace.path("views.png")).unwrap()).unwrap().to_rgb8()
+    playground.run(&arguments).assert(0, &["views.png: "]);
+    image::load_from_memory(&fs::read(playground.path("views.png")).unwrap()).unwrap().to_rgb8()
 }
 
-fn parameters(workplace: &Workplace, more: &[&str]) -> Vec<Value> {
+fn parameters(playground: &Playground, more: &[&str]) -> Vec<Value> {
     let arguments = ["views", "--data=synthetic:40", "--preset=quick", "--json"];
     let arguments: Vec<&str> = arguments.iter().chain(more).copied().collect();
-    workplace.run(&arguments).json().as_array().unwrap().clone()
+    playground.run(&arguments).json().as_array().unwrap().clone()
 }
 
 fn part(image: &RgbImage, [x, y]: [u32; 2], [width, height]: [u32; 2]) -> Option<RgbImage> {
@@ -35,10 +35,10 @@ fn part(image: &RgbImage, [x, y]: [u32; 2], [width, height]: [u32; 2]) -> Option
 
 #[test]
 fn one_position_alone_gives_the_pictures_of_a_longer_sheet() {
-    let workplace = Workplace::barlow();
-    let long = sheet(&workplace, &["--count=12"]);
+    let playground = Playground::barlow();
+    let long = sheet(&playground, &["--count=12"]);
     for position in 0..12_u32 {
-        let alone = sheet(&workplace, &[&format!("--index={position}")]);
+        let alone = sheet(&playground, &[&format!("--index={position}")]);
         let group = [alone.width() - 2 * MARGIN, alone.height() - 2 * MARGIN];
         let pictures = part(&alone, [MARGIN; 2], group);
         let pitch = [group[0] + MARGIN, group[1] + LINE_GAP];
@@ -47,19 +47,19 @@ fn one_position_alone_gives_the_pictures_of_a_longer_sheet() {
         let corner = [MARGIN + column * pitch[0], MARGIN + line * pitch[1]];
         assert!(pictures.is_some() && pictures == part(&long, corner, group), "{position}");
     }
-    assert_ne!(sheet(&workplace, &["--index=5"]), sheet(&workplace, &["--index=6"]));
+    assert_ne!(sheet(&playground, &["--index=5"]), sheet(&playground, &["--index=6"]));
 }
 
 #[test]
 fn the_parameters_of_a_position_depend_on_seed_and_epoch_only() {
-    let workplace = Workplace::barlow();
-    let all = parameters(&workplace, &["--count=12"]);
+    let playground = Playground::barlow();
+    let all = parameters(&playground, &["--count=12"]);
     assert_eq!(all.len(), 24);
-    assert_eq!(parameters(&workplace, &["--index=5"]), all[10..12]);
-    assert_eq!(parameters(&workplace, &["--index=5,2-3"]), [&all[10..12], &all[4..8]].concat());
-    assert_eq!(parameters(&workplace, &["--count=12"]), all);
+    assert_eq!(parameters(&playground, &["--index=5"]), all[10..12]);
+    assert_eq!(parameters(&playground, &["--index=5,2-3"]), [&all[10..12], &all[4..8]].concat());
+    assert_eq!(parameters(&playground, &["--count=12"]), all);
     for other in ["--epoch=1", "--seed=1"] {
-        assert_ne!(parameters(&workplace, &["--count=12", other]), all);
+        assert_ne!(parameters(&playground, &["--count=12", other]), all);
     }
     for (index, drawn) in all.iter().enumerate() {
         assert_eq!([&drawn["position"], &drawn["view"]], [index / 2, index % 2]);
@@ -75,26 +75,26 @@ fn the_parameters_of_a_position_depend_on_seed_and_epoch_only() {
 
 #[test]
 fn the_sheet_of_any_folder_is_drawn_and_what_is_bad_is_named() {
-    let workplace = Workplace::barlow();
-    images::write(&workplace.path("images"), 6, false);
-    fs::write(workplace.path("images/002.png"), "no image").unwrap();
+    let playground = Playground::barlow();
+    images::write(&playground.path("images"), 6, false);
+    fs::write(playground.path("images/002.png"), "no image").unwrap();
     let arguments = ["views", "--data=images", "--out=sheet.png"];
     let said = ["warning: `images/002.png` is skipped", "sheet.png: 5 images of epoch 0"];
-    workplace.run(&arguments).assert(0, &said);
-    image::load_from_memory(&fs::read(workplace.path("sheet.png")).unwrap()).unwrap();
+    playground.run(&arguments).assert(0, &said);
+    image::load_from_memory(&fs::read(playground.path("sheet.png")).unwrap()).unwrap();
 }
 
 #[test]
 fn a_position_that_is_not_there_is_refused_with_those_that_are() {
-    let workplace = Workplace::barlow();
+    let playground = Playground::barlow();
     let arguments = ["views", "--data=synthetic:40", "--index=40", "--out=views.png"];
-    workplace.run(&arguments).assert(1, &["no position 40", "positions 0 to 39"]);
-    assert!(!workplace.path("views.png").exists());
+    playground.run(&arguments).assert(1, &["no position 40", "positions 0 to 39"]);
+    assert!(!playground.path("views.png").exists());
 }
 
 #[test]
 fn a_sheet_that_cannot_be_written_is_an_error() {
-    let workplace = Workplace::barlow();
+    let playground = Playground::barlow();
     let arguments = ["views", "--data=synthetic:40", "--out=missing/views.png"];
-    workplace.run(&arguments).assert(1, &["cannot be written to `missing/views.png`"]);
+    playground.run(&arguments).assert(1, &["cannot be written to `missing/views.png`"]);
 }

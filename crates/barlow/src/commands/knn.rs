@@ -65,12 +65,19 @@ pub fn knn(arguments: &KnnArguments) -> anyhow::Result<Exit> {
     let mut queries = features(&test)?;
     progress.clear();
     align_labels(&mut queries, test.classes(), train.classes());
-    anyhow::ensure!(!bank.is_empty(), "no image of `{}` can be decoded", settings.train);
-    anyhow::ensure!(!queries.is_empty(), "no image of `{}` can be decoded", settings.test);
+    let classes = train.classes().len();
+    anyhow::ensure!(
+        queries.labels.iter().flatten().any(|&label| label < classes),
+        "no class of `{}` is a class of `{}`",
+        settings.test,
+        settings.train
+    );
     let knn_config = KnnConfig { k: settings.k, temperature: settings.temperature };
     let accuracy = classify(&bank, &queries, knn_config, &device).accuracy;
 
-    let (train_images, test_images) = (bank.len(), queries.len());
+    // Images without a label neither vote nor count.
+    let labelled = |features: &Features| features.labels.iter().flatten().count();
+    let (train_images, test_images) = (labelled(&bank), labelled(&queries));
     let KnnConfig { k, temperature } = knn_config;
     if arguments.json {
         output::json(&json!({

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
+use barlow_data::source::{SourceKind, SourceSpec};
 use barlow_nn::collective::SingleRank;
 use barlow_objectives::Registry;
 use barlow_train::interrupt::{Interrupt, Signal};
@@ -51,6 +52,7 @@ pub fn pretrain(arguments: &PretrainArguments, registry: &Registry) -> anyhow::R
     let pipeline = images::pipeline(&settings)?;
     let probe = probe(&settings, &source)?;
     // Before anything is written.
+    refuse_beyond_memory(&settings)?;
     loader(&settings, &source, &pipeline)?;
 
     let path = match &arguments.out {
@@ -234,17 +236,43 @@ fn report(
     output::text(&lines.join("\n"))
 }
 
+/// Refuses what cannot fit: weights of the projector with gradient and momentum, and the views of a
+/// batch with one buffered; networks need more than this, so nothing that fits is refused.
+fn refuse_beyond_memory(settings: &Settings) -> anyhow::Result<()> {
+    let Some(memory) = doctor::examine().memory else { return Ok(()) };
+    let widths = settings.projector.widths.as_slice();
+    let input = settings.encoder.config(settings.data.channels).representation_dim();
+    let inputs = std::iter::once(&input).chain(widths);
+    let weights: u128 = inputs.zip(widths).map(|(&i, &o)| i as u128 * o as u128).sum();
+    let side = settings.views.image_size as u128;
+    let view = settings.train.batch_size as u128 * settings.data.channels as u128 * side * side;
+    let needed = 4 * (3 * weights + 4 * view);
+    let gib = |bytes: u128| bytes as f64 / f64::from(1 << 30);
+    if needed > u128::from(memory.total_bytes) {
+        bail!(
+            Usage::new(format!(
+                "these settings need at least {:.1} GiB of memory, and the machine has {:.1}",
+                gib(needed),
+                gib(u128::from(memory.total_bytes))
+            ))
+            .hint("lower `train.batch_size`, `views.image_size` or `projector.widths`")
+        );
+    }
+    Ok(())
+}
+
 /// Sources for a k-NN of the encoder, as far as they are known.
 fn knn_sources(settings: &Settings, has_labels: bool) -> (&str, &str) {
     const UNKNOWN: &str = "LABELLED_IMAGES";
     let source = settings.data.source.as_str();
+    let is_synthetic = SourceSpec::parse(source).is_ok_and(|s| s.kind() == SourceKind::Synthetic);
     let train = match settings.probe.train.as_str() {
         "" if has_labels => source,
         "" => UNKNOWN,
         spec => spec,
     };
     let test = match settings.probe.test.as_str() {
-        "" if source.starts_with("synthetic") => "synthetic:1000:1",
+        "" if is_synthetic => "synthetic:1000:1",
         "" => UNKNOWN,
         spec => spec,
     };

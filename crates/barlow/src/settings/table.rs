@@ -195,7 +195,11 @@ const AFTER_VIEWS: &[Row] = &[
         Kind::Integer { min: 0, max: 1_000_000 },
         "k-NN after every so many epochs, and after the last; 0 for never",
     ),
-    ("probe.max_images", COUNT, "the first so many images of either source; 0 for all"),
+    (
+        "probe.max_images",
+        COUNT,
+        "at most so many images of either source, a seeded sample; 0 for all",
+    ),
     (
         "checkpoint.every_steps",
         COUNT,

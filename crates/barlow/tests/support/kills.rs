@@ -3,7 +3,7 @@
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use super::{TINY_STEPS, Workplace, recorded_steps, tiny};
+use super::{Playground, TINY_STEPS, recorded_steps, tiny};
 
 /// Every kill of so many comes in the first moments of a process, where it starts up or restores.
 const EARLY: u64 = 5;
@@ -34,23 +34,28 @@ impl Random {
 /// with `--resume`. The kills are spread over the steps of the run, each a random time after a
 /// random step.
 #[expect(clippy::print_stdout, reason = "the seed is what repeats a failure")]
-pub(crate) fn run_with_kills(workplace: &Workplace, more: &[&str], times: u64, seed: u64) -> Kills {
+pub(crate) fn run_with_kills(
+    playground: &Playground,
+    more: &[&str],
+    times: u64,
+    seed: u64,
+) -> Kills {
     let mut random = Random(seed);
-    let run = workplace.path("run");
+    let run = playground.path("run");
     let begin = Instant::now();
     let mut tally = Kills::default();
     let resume: Vec<&str> = more.iter().copied().chain(["--resume"]).collect();
     // The last tenth is left to the last process, so that none ends before it is killed.
     let span = TINY_STEPS * 9 / 10;
     for kill in 0..times {
-        let mut child = workplace.start(&tiny(if kill == 0 { more } else { &resume }));
+        let mut child = playground.start(&tiny(if kill == 0 { more } else { &resume }));
         if kill % EARLY == 0 {
             std::thread::sleep(Duration::from_millis(random.below(150)));
         } else {
             let drawn = kill * span / times + random.below(span / times);
             // What was recorded before the last kill is cut back or passed anew.
             let next = drawn.max(recorded_steps(&run) + 1);
-            wait_for_step(workplace, &mut child, next);
+            wait_for_step(playground, &mut child, next);
             std::thread::sleep(Duration::from_micros(random.below(60_000)));
         }
         if child.try_wait().unwrap().is_some() {
@@ -59,10 +64,10 @@ pub(crate) fn run_with_kills(workplace: &Workplace, more: &[&str], times: u64, s
         child.kill().unwrap();
         child.wait().unwrap();
         tally.kills += 1;
-        let saved = workplace.checkpoints().last().copied().unwrap_or(0);
+        let saved = playground.checkpoints().last().copied().unwrap_or(0);
         tally.lost_steps += usize::from(recorded_steps(&run) > saved);
     }
-    workplace.run(&tiny(&resume)).assert(0, &["finished after 72 steps"]);
+    playground.run(&tiny(&resume)).assert(0, &["finished after 72 steps"]);
     let Kills { kills, lost_steps } = tally;
     println!(
         "{more:?}, seed {seed}: {kills} kills, {lost_steps} of them lost steps, {:.0} s",
@@ -71,8 +76,8 @@ pub(crate) fn run_with_kills(workplace: &Workplace, more: &[&str], times: u64, s
     tally
 }
 
-fn wait_for_step(workplace: &Workplace, child: &mut Child, steps: u64) {
-    while recorded_steps(&workplace.path("run")) < steps {
+fn wait_for_step(playground: &Playground, child: &mut Child, steps: u64) {
+    while recorded_steps(&playground.path("run")) < steps {
         if child.try_wait().unwrap().is_some() {
             return;
         }

@@ -42,7 +42,7 @@ pub(crate) const TINY_STEPS: u64 = 72;
 const PATIENCE: Duration = Duration::from_mins(4);
 
 /// A program in a folder of its own.
-pub(crate) struct Workplace {
+pub(crate) struct Playground {
     program: PathBuf,
     folder: TempDir,
 }
@@ -55,7 +55,7 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
-impl Workplace {
+impl Playground {
     /// The program itself.
     pub(crate) fn barlow() -> Self {
         Self::of(env!("CARGO_BIN_EXE_barlow").into())
