@@ -159,6 +159,32 @@ fn a_probe_without_labels_is_refused() {
 }
 
 #[test]
+fn a_probe_of_which_nothing_decodes_is_an_error_and_not_a_panic() {
+    let playground = Playground::barlow();
+    for class in ["a", "b"] {
+        fs::create_dir_all(playground.path("broken").join(class)).unwrap();
+        fs::write(playground.path("broken").join(class).join("1.png"), "no image").unwrap();
+    }
+    let ended = playground.run(&tiny(&["--probe-train=broken"]));
+    ended.assert(1, &["none of 2 images can be decoded", "1.png"]);
+}
+
+#[test]
+fn settings_that_no_memory_holds_are_refused_before_anything_is_made() {
+    let playground = Playground::barlow();
+    // 512 GiB of projector alone.
+    let projector = vec!["65536"; 12].join("-");
+    for huge in [
+        &["--data=synthetic:1000000", "--image-size=16384", "--batch-size=1000000"][..],
+        &["--projector", &projector],
+    ] {
+        let ended = playground.run(&[&["pretrain", "--out=run"], huge].concat());
+        ended.assert(2, &["need at least", "GiB of memory", "hint: lower"]);
+        assert!(!playground.path("run").exists());
+    }
+}
+
+#[test]
 fn fewer_images_than_a_batch_are_refused_with_what_to_do() {
     let playground = Playground::barlow();
     images::write(&playground.path("images"), 7, false);
