@@ -172,8 +172,8 @@ fn a_probe_of_which_nothing_decodes_is_an_error_and_not_a_panic() {
 #[test]
 fn settings_that_no_memory_holds_are_refused_before_anything_is_made() {
     let playground = Playground::barlow();
-    // 512 GiB of projector alone.
-    let projector = vec!["65536"; 12].join("-");
+    // Three terabytes of projector alone.
+    let projector = ["65536"; 64].join("-");
     for huge in [
         &["--data=synthetic:1000000", "--image-size=16384", "--batch-size=1000000"][..],
         &["--projector", &projector],
