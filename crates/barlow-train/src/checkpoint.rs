@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use barlow_nn::tensor_file::{self, TensorFileError, Tensors};
 use serde_json::Value;
 
+use crate::event::with_causes;
 use crate::storage::{Storage, is_temporary, parent, write_atomically};
 use blocks::{BLOCK_BYTES, BlockReader, BlockWriter};
 use manifest::Manifest;
@@ -66,13 +67,7 @@ pub struct Rejected {
 impl fmt::Display for Rejected {
     /// The path, then the reason with everything that caused it.
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        write!(formatter, "`{}`: {}", self.path.display(), self.reason)?;
-        let mut cause = std::error::Error::source(&self.reason);
-        while let Some(error) = cause {
-            write!(formatter, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
+        write!(formatter, "`{}`: {}", self.path.display(), with_causes(&self.reason))
     }
 }
 

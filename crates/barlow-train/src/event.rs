@@ -1,5 +1,6 @@
 //! What a run says while it goes: each event is a line of `train.log`, and for whoever watches.
 
+use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -115,6 +116,12 @@ impl fmt::Display for Event {
             }
         }
     }
+}
+
+/// An error with everything that caused it, on one line.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Somebody who watches a run.

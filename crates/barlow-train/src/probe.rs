@@ -132,16 +132,16 @@ impl Probe {
         let before = bank.len();
         let bank = features(&bank, 0)?;
         let accuracy = if with_knn {
-            let (bank, queries) = match queries {
-                Some(queries) => {
-                    let own = queries.classes();
-                    let mut queries = features(queries, before)?;
-                    align_labels(&mut queries, own, self.bank.classes());
-                    (bank.clone(), queries)
-                }
-                None => self.hold_out(&bank),
+            let outcome = if let Some(queries) = queries {
+                let own = queries.classes();
+                let mut queries = features(queries, before)?;
+                align_labels(&mut queries, own, self.bank.classes());
+                knn(&bank, &queries, self.knn, device)
+            } else {
+                let (bank, queries) = self.hold_out(&bank);
+                knn(&bank, &queries, self.knn, device)
             };
-            Some(knn(&bank, &queries, self.knn, device).accuracy)
+            Some(outcome.accuracy)
         } else {
             None
         };

@@ -4,36 +4,35 @@
 //! record; at the end of an epoch measure; now and then save. What is saved is `State`, which is
 //! everything that changes while a run goes; all else follows from the settings.
 
+mod error;
+mod prepared;
 mod state;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use barlow_data::loader::{Batches, LoadError, Loader, LoaderConfig, LoaderError};
+use barlow_data::loader::Batches;
 use barlow_data::source::Source;
 use barlow_data::views::ViewPipeline;
-use barlow_eval::{RepresentConfig, RepresentError, represent};
-use barlow_nn::collective::{Collective, CollectiveError};
-use barlow_nn::encoder_file::{self, EncoderFacts};
-use barlow_nn::tensor_file::TensorFileError;
-use barlow_objectives::{Layer, Objective, Registry, StepContext};
+use barlow_eval::{RepresentConfig, represent};
+use barlow_nn::collective::Collective;
+use barlow_objectives::{Layer, Registry, StepContext};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::json;
 
-use crate::checkpoint::{self, CheckpointError};
-use crate::event::{Event, Observer};
+use crate::checkpoint;
+use crate::event::{Event, Observer, with_causes};
 use crate::interrupt::Signal;
-use crate::networks::{Networks, output_dim};
 use crate::probe::Probe;
-use crate::run_directory::{
-    BadImages, Ending, Metrics, RunDirectory, RunDirectoryError, RunState, Status, TrainLog,
-};
-use crate::schedule::Schedule;
+use crate::run_directory::{BadImages, Ending, Metrics, RunDirectory, Status, TrainLog};
 use crate::settings::Settings;
 use crate::step::Step;
-use crate::storage::{Disk, write_atomically};
+use crate::storage::Disk;
+pub use error::TrainError;
+use prepared::Prepared;
+pub use prepared::loader;
 pub use state::RestoreError;
 use state::State;
 
@@ -45,9 +44,6 @@ const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Images evaluated together are enough to keep a device busy; results do not depend on it.
 const EVALUATION_BATCH: usize = 256;
-
-/// Batches that wait, filled, for the step.
-const PREFETCH: usize = 2;
 
 /// What a run works on and with.
 #[derive(Debug)]
@@ -104,66 +100,6 @@ pub enum End {
     Interrupted(Signal),
 }
 
-/// Why a run cannot go on.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TrainError {
-    /// There is no objective of this name.
-    #[error("there is no objective `{name}`; there are: {}", known.join(", "))]
-    UnknownObjective {
-        /// The name.
-        name: String,
-        /// The names there are.
-        known: Vec<&'static str>,
-    },
-    /// The images do not make a batch.
-    #[error(transparent)]
-    Loader(#[from] LoaderError),
-    /// The images cannot be loaded.
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    /// The network cannot be measured.
-    #[error("the encoder cannot be evaluated")]
-    Represent(#[from] RepresentError),
-    /// The ranks could not act together.
-    #[error(transparent)]
-    Collective(#[from] CollectiveError),
-    /// The run directory cannot be written.
-    #[error(transparent)]
-    Directory(#[from] RunDirectoryError),
-    /// No checkpoint can be loaded.
-    #[error("the run cannot be resumed")]
-    Resume(#[source] CheckpointError),
-    /// The last state could not be saved.
-    #[error("the run's state cannot be saved; the previous checkpoint is kept")]
-    Save(#[source] CheckpointError),
-    /// The encoder cannot be written.
-    #[error("the encoder cannot be written to `{path}`")]
-    Encoder {
-        /// Where it belongs.
-        path: PathBuf,
-        /// Why.
-        source: TensorFileError,
-    },
-    /// A checkpoint does not fit the run.
-    #[error("the checkpoint is of another run")]
-    Restore(#[from] RestoreError),
-    /// Too many steps in a row were not finite.
-    #[error(
-        "{steps} steps in a row were skipped because {cause} was not finite; the last good state \
-         is saved after step {step}. Lower `optimizer.base_learning_rate`, or look at the images of \
-         the last batches"
-    )]
-    NotFinite {
-        /// How many.
-        steps: u32,
-        /// What was not finite first.
-        cause: String,
-        /// Steps done.
-        step: u64,
-    },
-}
-
 /// Trains until the last epoch is done or `stop` gives a signal, saving as it goes.
 ///
 /// # Errors
@@ -194,90 +130,6 @@ pub fn train(
     let finished = trainer.status.finish(ending, reason.as_deref());
     // The cause of a failure is worth more than that its status could not be written.
     result.and_then(|outcome| finished.map(|()| outcome).map_err(TrainError::from))
-}
-
-/// A run that is ready to begin or go on; nothing is written yet.
-struct Prepared {
-    loader: Loader,
-    schedule: Schedule,
-    state: State,
-    /// Length of what the objective reads.
-    dim: usize,
-    device: Device,
-    has_checkpoint: bool,
-    notes: Vec<Event>,
-}
-
-impl Prepared {
-    fn new(run: &Run) -> Result<Self, TrainError> {
-        let Settings { data, encoder, projector, train, optimizer, schedule, .. } = run.settings;
-        let loader = loader(run.settings, &run.source, &run.pipeline)?;
-        let steps_per_epoch = loader.steps_per_epoch();
-        let schedule = Schedule::new(schedule, optimizer, train.batch_size, steps_per_epoch);
-
-        let device = run.device.clone().autodiff();
-        let encoder = encoder.config(data.channels);
-        let objective = create_objective(run, |layer| output_dim(&encoder, projector, layer))?;
-        let needs = objective.needs();
-        let dim = output_dim(&encoder, projector, needs.layer);
-        let networks = Networks::new(&encoder, projector, &needs, train.seed, &device);
-        let mut state = State::new(networks, objective, optimizer);
-        let mut notes = Vec::new();
-        let mut has_checkpoint = false;
-        if run.directory.state() == RunState::Continue {
-            let checkpoints = run.directory.checkpoints_dir();
-            match checkpoint::load_newest(&Disk, &checkpoints).map_err(TrainError::Resume)? {
-                Some(loaded) => {
-                    has_checkpoint = true;
-                    notes.extend(loaded.rejected.iter().map(|rejected| {
-                        Event::Warning(format!(
-                            "a checkpoint is passed over, the one before it is used: {rejected}"
-                        ))
-                    }));
-                    state.restore(&loaded.snapshot, run, &device)?;
-                    let (step, total) = (state.step, schedule.total_steps());
-                    notes.push(Event::Note(format!("resuming after step {step} of {total}")));
-                }
-                None => notes.push(Event::Note(
-                    "the run has no checkpoint yet: starting at step 0".to_owned(),
-                )),
-            }
-        }
-        Ok(Self { loader, schedule, state, dim, device, has_checkpoint, notes })
-    }
-
-    /// Writes what is missing of a finished run: the process may have died between its last
-    /// checkpoint and its last word. Where nothing is missing, nothing is written.
-    fn complete(&self, run: &Run) -> Result<(), TrainError> {
-        if run.directory.is_done() && run.directory.encoder_path().exists() {
-            return Ok(());
-        }
-        self.write_encoder(run)?;
-        Ok(run.directory.start_status(self.state.step)?.finish(Ending::Done, None)?)
-    }
-
-    fn write_encoder(&self, run: &Run) -> Result<(), TrainError> {
-        let facts = self.facts(run);
-        let path = run.directory.encoder_path();
-        write_atomically(&Disk, &path, |writer| {
-            encoder_file::write(&self.state.networks.online.encoder, &facts, writer)
-        })
-        .map_err(|source| TrainError::Encoder { path, source })
-    }
-
-    fn facts(&self, run: &Run) -> EncoderFacts {
-        let Settings { data, views, encoder, .. } = run.settings;
-        EncoderFacts {
-            encoder: encoder.config(data.channels),
-            image_size: views.image_size,
-            resize: views.resize.max(views.image_size),
-            mean: views.mean.clone(),
-            std: views.std.clone(),
-            objective: self.state.objective.name().to_owned(),
-            epoch: self.state.step / self.loader.steps_per_epoch(),
-            version: run.version.to_owned(),
-        }
-    }
 }
 
 /// A run in motion.
@@ -610,13 +462,7 @@ impl<'a> Trainer<'a> {
         match self.save() {
             Err(error @ (TrainError::Save(_) | TrainError::Encoder { .. })) => {
                 self.last_save = Instant::now();
-                let mut text = error.to_string();
-                let mut source = std::error::Error::source(&error);
-                while let Some(cause) = source {
-                    text = format!("{text}: {cause}");
-                    source = cause.source();
-                }
-                self.tell(&Event::Warning(text))
+                self.tell(&Event::Warning(with_causes(&error)))
             }
             other => other,
         }
@@ -632,45 +478,6 @@ impl<'a> Trainer<'a> {
         self.last_save = Instant::now();
         let step = self.prepared.state.step;
         self.tell(&Event::Saved { step, took: begin.elapsed() })
-    }
-}
-
-/// The loader of a run; asked for before a run directory is made, it tells whether there are enough
-/// images.
-///
-/// # Errors
-/// If there are fewer images than one batch.
-pub fn loader(
-    settings: &Settings,
-    source: &Arc<dyn Source>,
-    pipeline: &Arc<ViewPipeline>,
-) -> Result<Loader, LoaderError> {
-    let config = LoaderConfig {
-        batch_size: settings.train.batch_size,
-        workers: settings.data.workers,
-        seed: settings.train.seed,
-        prefetch: PREFETCH,
-        max_bad_image_fraction: settings.data.max_bad_image_fraction,
-    };
-    Loader::new(Arc::clone(source), Arc::clone(pipeline), config)
-}
-
-fn create_objective(
-    run: &Run,
-    dim: impl Fn(Layer) -> usize,
-) -> Result<Box<dyn Objective>, TrainError> {
-    let config = &run.settings.objective;
-    let create = |dim| {
-        run.registry.create(config, dim, &run.device).ok_or_else(|| TrainError::UnknownObjective {
-            name: config.name.clone(),
-            known: run.registry.names(),
-        })
-    };
-    // Which layer it reads only the objective itself knows.
-    let objective = create(dim(Layer::Embedding))?;
-    match objective.needs().layer {
-        Layer::Embedding => Ok(objective),
-        Layer::Representation => create(dim(Layer::Representation)),
     }
 }
 

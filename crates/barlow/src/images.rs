@@ -40,9 +40,7 @@ pub(crate) fn open(spec: &str, max_images: usize) -> anyhow::Result<Arc<dyn Sour
 /// # Errors
 /// If no image can be decoded, or mean and deviation are of another number of channels.
 pub(crate) fn settle(settings: &mut Settings, source: &dyn Source) -> anyhow::Result<()> {
-    if settings.data.workers == 0 {
-        settings.data.workers = std::thread::available_parallelism().map_or(1, usize::from);
-    }
+    settings.data.workers = workers(settings.data.workers);
     if settings.data.channels == 0 {
         settings.data.channels = channels(source)?;
     }
@@ -69,6 +67,14 @@ pub(crate) fn settle(settings: &mut Settings, source: &dyn Source) -> anyhow::Re
     views.a = views.a.for_channels(channels);
     views.b = views.b.for_channels(channels);
     Ok(())
+}
+
+/// Threads that decode: as many as asked for, 0 standing for one a core.
+pub(crate) fn workers(asked: usize) -> usize {
+    match asked {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        asked => asked,
+    }
 }
 
 /// 1 if all of some images spread over the source are grey, else 3.

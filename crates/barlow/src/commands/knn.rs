@@ -42,10 +42,7 @@ pub fn knn(arguments: &KnnArguments) -> anyhow::Result<Exit> {
         resize: Some(resize),
         views: vec![],
     })?);
-    let workers = match settings.workers {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        workers => workers,
-    };
+    let workers = images::workers(settings.workers);
     let config = RepresentConfig { batch_size: settings.batch_size, workers };
     let train = images::open_labelled(&settings.train, settings.max_images)?;
     let test = images::open_labelled(&settings.test, settings.max_images)?;

@@ -19,11 +19,12 @@ use super::output;
 use super::progress::Progress;
 use crate::arguments::PretrainArguments;
 use crate::devices::DeviceChoice;
+use crate::doctor::{self, Report};
 use crate::exit::{Advised, Exit, Usage};
+use crate::images;
 use crate::settings::{
     Resolution, TypedSettings, changed_keys, from_config_toml, resolve, to_config_toml,
 };
-use crate::{doctor, images};
 
 /// The file that holds a run's settings.
 const CONFIG: &str = "config.toml";
@@ -35,7 +36,7 @@ const CONFIG: &str = "config.toml";
 pub fn pretrain(arguments: &PretrainArguments, registry: &Registry) -> anyhow::Result<Exit> {
     let begin = Instant::now();
     let earlier = earlier_config(arguments)?;
-    let typed = typed(arguments, earlier.is_some());
+    let typed = typed(arguments, earlier.as_ref().map(|(path, _)| path));
     let Resolution { mut settings, preset, notes } = resolve(&typed, &registry.names())?;
     for note in &notes {
         output::message(note);
@@ -52,7 +53,8 @@ pub fn pretrain(arguments: &PretrainArguments, registry: &Registry) -> anyhow::R
     let pipeline = images::pipeline(&settings)?;
     let probe = probe(&settings, &source)?;
     // Before anything is written.
-    refuse_beyond_memory(&settings)?;
+    let machine = doctor::examine();
+    refuse_beyond_memory(&settings, &machine)?;
     loader(&settings, &source, &pipeline)?;
 
     let path = match &arguments.out {
@@ -66,7 +68,7 @@ pub fn pretrain(arguments: &PretrainArguments, registry: &Registry) -> anyhow::R
     };
     let directory = RunDirectory::open(&path, mode)?;
     let device: DeviceChoice = settings.train.device.parse()?;
-    let environment = environment(&device);
+    let environment = environment(&device, &machine);
     if directory.state() == RunState::Fresh {
         if arguments.resume {
             output::message("there is no run to resume here: starting at step 0");
@@ -121,11 +123,10 @@ fn earlier_config(arguments: &PretrainArguments) -> anyhow::Result<Option<(PathB
 
 /// What was typed; a run that is resumed keeps its own settings where neither a file nor a preset
 /// was named.
-fn typed(arguments: &PretrainArguments, is_resumed: bool) -> TypedSettings {
+fn typed(arguments: &PretrainArguments, earlier: Option<&PathBuf>) -> TypedSettings {
     let mut typed = arguments.typed();
-    let out: Option<&PathBuf> = arguments.out.as_ref();
-    if let (true, None, None, Some(out)) = (is_resumed, &typed.config, &typed.preset, out) {
-        typed.config = Some(out.join(CONFIG));
+    if typed.config.is_none() && typed.preset.is_none() {
+        typed.config = earlier.cloned();
     }
     typed
 }
@@ -171,8 +172,7 @@ fn probe(
 }
 
 /// Program, device and machine in a line.
-fn environment(device: &DeviceChoice) -> String {
-    let report = doctor::examine();
+fn environment(device: &DeviceChoice, report: &Report) -> String {
     format!(
         "barlow {} ({}) on {device}, {}, {} threads",
         report.version, report.engine, report.processor.model, report.processor.threads
@@ -238,8 +238,8 @@ fn report(
 
 /// Refuses what cannot fit: weights of the projector with gradient and momentum, and the views of a
 /// batch with one buffered; networks need more than this, so nothing that fits is refused.
-fn refuse_beyond_memory(settings: &Settings) -> anyhow::Result<()> {
-    let Some(memory) = doctor::examine().memory else { return Ok(()) };
+fn refuse_beyond_memory(settings: &Settings, machine: &Report) -> anyhow::Result<()> {
+    let Some(memory) = &machine.memory else { return Ok(()) };
     let widths = settings.projector.widths.as_slice();
     let input = settings.encoder.config(settings.data.channels).representation_dim();
     let inputs = std::iter::once(&input).chain(widths);
