@@ -1,0 +1,26 @@
+//! Kernels that make a training step on the CPU fast: convolution, normalisation, pooling, matrix
+//! products and the optimizer's update, on plain slices.
+//!
+//! Nothing here knows of tensors, graphs or engines. Activations are [`Strip`]s: pixels one after
+//! the other with their channels innermost (NHWC), rows and images sharing a zero border, in f32 or
+//! bf16. So a shift in space is a shift in memory, and a convolution is a sum of matrix products of
+//! shifted windows of one array, without copies and without edge cases ([`convolution`]).
+//!
+//! Every kernel exists for every instruction set ([`Isa`]), chosen at run time. One table of tests
+//! holds all of them to naive f64 references. Results do not depend on the number of threads: work
+//! is cut by shape only and partial sums are added in a fixed order.
+
+#![allow(
+    unsafe_code,
+    reason = "vector instructions and raw loads at computed offsets; the only crate with unsafe"
+)]
+
+mod buffer;
+mod element;
+mod isa;
+mod strip;
+
+pub use buffer::Buffer;
+pub use element::{Element, bf16};
+pub use isa::Isa;
+pub use strip::{Activation, Strip};
