@@ -18,9 +18,21 @@
 mod buffer;
 mod element;
 mod isa;
+mod norm;
+mod pool;
 mod strip;
+mod unfold;
 
 pub use buffer::Buffer;
 pub use element::{Element, bf16};
 pub use isa::Isa;
+pub use norm::{
+    Coefficients, channel_sums, gradient_sums, normalise, normalise_backward, parameter_gradients,
+    scale_and_shift,
+};
+pub use pool::{
+    MaxPositions, global_average_pool, global_average_pool_backward, max_pool_3x3,
+    max_pool_3x3_backward,
+};
 pub use strip::{Activation, Strip};
+pub use unfold::unfold;

@@ -7,7 +7,20 @@
 //! with enough zeros for reads past either end. Channels are rounded up to [`Strip::LANES`], the
 //! rest zero. Vectors (`h = w = 1` for matrix products) go without borders.
 
-use crate::{Buffer, Element};
+#[cfg(test)]
+pub(crate) mod tests;
+
+use rayon::prelude::*;
+
+use crate::isa::per_isa;
+use crate::{Buffer, Element, Isa};
+
+/// Values in a piece of work: 32 KiB of bf16, so that a piece of several tensors stays in the
+/// second-level cache and its sums have few enough terms for f32.
+const PIECE: usize = 1 << 14;
+
+/// Pixels of a row that are turned over at a time, with [`Strip::LANES`] channels.
+const BLOCK: usize = 64;
 
 /// The shape of an [`Activation`] and where its pixels are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -87,6 +100,44 @@ impl Strip {
         (0..self.image_pitch()).map(|p| p % pitch < self.width && p / pitch < self.height).collect()
     }
 
+    /// Values from one row of pixels to the next, 1 where there are none.
+    pub(crate) fn row_values(&self) -> usize {
+        (self.row_pitch() * self.channel_pitch()).max(1)
+    }
+
+    /// Image and y of a row of the strip; `None` for a row of border.
+    pub(crate) fn row_place(&self, row: usize) -> Option<(usize, usize)> {
+        let (image, y) = (row / (self.height + self.border), row % (self.height + self.border));
+        (y < self.height).then_some((image, y))
+    }
+
+    /// How many values of a row of the strip belong to an image; they begin the row, and the rest
+    /// is border.
+    pub(crate) fn inner_values(&self, row: usize) -> usize {
+        if self.row_place(row).is_some() { self.width * self.channel_pitch() } else { 0 }
+    }
+
+    /// Where a pixel is in the strip.
+    pub(crate) fn pixel(&self, image: usize, y: usize, x: usize) -> usize {
+        image * self.image_pitch() + y * self.row_pitch() + x
+    }
+
+    /// Rows of a piece of work that needs whole rows.
+    pub(crate) fn piece_rows(&self) -> usize {
+        (PIECE / self.row_values()).max(1)
+    }
+
+    /// Pixels of a piece of work that sums over pixels: enough of them that the sums of the pieces
+    /// are few beside the pixels.
+    pub(crate) fn piece_pixels(&self) -> usize {
+        (PIECE / self.channel_pitch().max(1)).max(64)
+    }
+
+    /// Images of a piece of work that needs whole images.
+    fn piece_images(&self) -> usize {
+        (PIECE / (self.image_pitch() * self.channel_pitch()).max(1)).max(1)
+    }
+
     /// The same places with other channels.
     pub(crate) fn with_channels(&self, channels: usize) -> Self {
         Self { channels, ..*self }
@@ -123,38 +174,31 @@ impl<T: Element> Activation<T> {
     /// If the number of values is not that of the strip.
     pub fn from_planes(strip: Strip, planes: &[f32]) -> Self {
         let Strip { batch, channels, height, width, .. } = strip;
-        assert_eq!(planes.len(), batch * channels * height * width, "values of {strip:?}");
-        let mut result = Self::zeroed(strip);
-        let (row, image, pitch) = (strip.row_pitch(), strip.image_pitch(), strip.channel_pitch());
-        let pixels = result.pixels_mut();
-        for (index, plane) in planes.chunks_exact((height * width).max(1)).enumerate() {
-            let (n, c) = (index / channels, index % channels);
-            for y in 0..height {
-                for x in 0..width {
-                    let at = (n * image + y * row + x) * pitch + c;
-                    pixels[at] = T::from_f32(plane[y * width + x]);
-                }
-            }
-        }
+        let image = channels * height * width;
+        assert_eq!(planes.len(), batch * image, "values of {strip:?}");
+        let mut result = Self::dirty(strip);
+        let pitch = (strip.image_pitch() * strip.channel_pitch()).max(1);
+        result
+            .pixels_mut()
+            .par_chunks_mut(pitch)
+            .with_min_len(strip.piece_images())
+            .zip(planes.par_chunks(image.max(1)))
+            .for_each(|(pixels, planes)| image_from_planes(Isa::best(), strip, planes, pixels));
         result
     }
 
     /// As images in planes, `[batch, channels, height, width]`.
     pub fn to_planes(&self) -> Vec<f32> {
-        let Strip { batch, channels, height, width, .. } = self.strip;
         let strip = self.strip;
-        let (row, image, pitch) = (strip.row_pitch(), strip.image_pitch(), strip.channel_pitch());
-        let pixels = self.pixels();
-        let mut planes = Vec::with_capacity(batch * channels * height * width);
-        for n in 0..batch {
-            for c in 0..channels {
-                for y in 0..height {
-                    for x in 0..width {
-                        planes.push(pixels[(n * image + y * row + x) * pitch + c].to_f32());
-                    }
-                }
-            }
-        }
+        let Strip { batch, channels, height, width, .. } = strip;
+        let image = channels * height * width;
+        let mut planes = vec![0.0; batch * image];
+        let pitch = (strip.image_pitch() * strip.channel_pitch()).max(1);
+        planes
+            .par_chunks_mut(image.max(1))
+            .with_min_len(strip.piece_images())
+            .zip(self.pixels().par_chunks(pitch))
+            .for_each(|(planes, pixels)| image_to_planes(Isa::best(), strip, pixels, planes));
         planes
     }
 
@@ -182,27 +226,79 @@ impl<T: Element> Activation<T> {
     }
 }
 
+per_isa! {
+    /// One image: planes turned over in blocks of channels and pixels.
+    fn image_from_planes<T: Element>(strip: Strip, planes: &[f32], pixels: &mut [T]) {
+        let Strip { channels, height, width, .. } = strip;
+        if height * width == 1 {
+            pixels.fill(T::default());
+            pixels.iter_mut().zip(planes).for_each(|(pixel, value)| *pixel = T::from_f32(*value));
+            return;
+        }
+        let pitch = strip.channel_pitch();
+        for (y, row) in pixels.chunks_mut(strip.row_values()).enumerate() {
+            row[strip.inner_values(y)..].fill(T::default());
+            for (x, c) in blocks(&strip, y) {
+                let count = (width - x).min(BLOCK);
+                let mut block = [[T::default(); BLOCK]; Strip::LANES];
+                for (c, values) in (c..channels).zip(&mut block) {
+                    let start = (c * height + y) * width + x;
+                    for (to, from) in values.iter_mut().zip(&planes[start..start + count]) {
+                        *to = T::from_f32(*from);
+                    }
+                }
+                for (i, pixel) in row[x * pitch..].chunks_exact_mut(pitch).enumerate().take(count) {
+                    for (to, values) in pixel[c..c + Strip::LANES].iter_mut().zip(&block) {
+                        *to = values[i];
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// First pixel and channel of each block in an image's row of pixels.
+fn blocks(strip: &Strip, y: usize) -> impl Iterator<Item = (usize, usize)> + use<> {
+    let width = if y < strip.height { strip.width } else { 0 };
+    let pitch = strip.channel_pitch();
+    (0..width)
+        .step_by(BLOCK)
+        .flat_map(move |x| (0..pitch).step_by(Strip::LANES).map(move |c| (x, c)))
+}
+
+per_isa! {
+    /// The way back of [`image_from_planes`].
+    fn image_to_planes<T: Element>(strip: Strip, pixels: &[T], planes: &mut [f32]) {
+        let Strip { channels, height, width, .. } = strip;
+        if height * width == 1 {
+            planes.iter_mut().zip(pixels).for_each(|(value, pixel)| *value = pixel.to_f32());
+            return;
+        }
+        let pitch = strip.channel_pitch();
+        for (y, row) in pixels.chunks(strip.row_values()).enumerate() {
+            for (x, c) in blocks(&strip, y) {
+                let count = (width - x).min(BLOCK);
+                let mut block = [[T::default(); BLOCK]; Strip::LANES];
+                for (i, pixel) in row[x * pitch..].chunks_exact(pitch).enumerate().take(count) {
+                    for (values, value) in block.iter_mut().zip(&pixel[c..c + Strip::LANES]) {
+                        values[i] = *value;
+                    }
+                }
+                for (c, values) in (c..channels).zip(&block) {
+                    let start = (c * height + y) * width + x;
+                    for (to, from) in planes[start..start + count].iter_mut().zip(values) {
+                        *to = from.to_f32();
+                    }
+                }
+            }
+        }
+    }
+}
+
 impl<T: Element> Clone for Activation<T> {
     fn clone(&self) -> Self {
         let mut data = Buffer::dirty(self.data.len());
         data.copy_from_slice(&self.data);
         Self { strip: self.strip, data }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn planes_come_back_as_they_went_in_with_zero_borders() {
-        for strip in [Strip::images(2, 3, 4, 5), Strip::images(1, 17, 1, 1), Strip::rows(3, 40)] {
-            let count = strip.inner_pixels() * strip.channels;
-            let planes: Vec<f32> = (0..count).map(|i| 1.0 + (i % 200) as f32).collect();
-            let activation = Activation::<crate::bf16>::from_planes(strip, &planes);
-            assert_eq!(activation.to_planes(), planes);
-            let sum: f32 = activation.buffer().iter().map(|v| v.to_f32()).sum();
-            assert!((sum - planes.iter().sum::<f32>()).abs() < 0.5, "{strip:?}: zeros elsewhere");
-        }
     }
 }
