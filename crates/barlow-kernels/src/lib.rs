@@ -18,14 +18,17 @@
 mod buffer;
 mod element;
 mod isa;
+mod lars;
 mod norm;
 mod pool;
+mod product;
 mod strip;
 mod unfold;
 
 pub use buffer::Buffer;
 pub use element::{Element, bf16};
 pub use isa::Isa;
+pub use lars::{Lars, LarsClass, LarsSums, sum_of_squares};
 pub use norm::{
     Coefficients, channel_sums, gradient_sums, normalise, normalise_backward, parameter_gradients,
     scale_and_shift,
@@ -34,5 +37,6 @@ pub use pool::{
     MaxPositions, global_average_pool, global_average_pool_backward, max_pool_3x3,
     max_pool_3x3_backward,
 };
+pub use product::{BarlowTwins, ProductForm};
 pub use strip::{Activation, Strip};
 pub use unfold::unfold;
