@@ -40,6 +40,7 @@ def arguments(description: str, modes: tuple[str, ...] = MODES) -> argparse.Argu
     """The options that all scripts share."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--mode", action="append", choices=modes, help="again for more; all by default")
+    parser.add_argument("--list-modes", action="store_true", help="print the modes as JSON")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.set_defaults(all_modes=modes)
     return parser
@@ -55,6 +56,9 @@ def add_repetitions(parser: argparse.ArgumentParser) -> None:
 def each_mode(parser: argparse.ArgumentParser, run: Callable[[argparse.Namespace, str], None]) -> None:
     """Calls `run` in this process where one mode is asked for, else starts one process a mode."""
     options = parser.parse_args()
+    if options.list_modes:
+        say({"modes": options.all_modes})
+        return
     modes = options.mode or list(options.all_modes)
     if len(modes) == 1:
         torch.set_num_threads(options.threads)

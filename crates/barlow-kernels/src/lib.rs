@@ -20,6 +20,7 @@ mod element;
 mod isa;
 mod lars;
 mod norm;
+pub mod peak;
 mod pool;
 mod product;
 mod strip;
