@@ -278,16 +278,11 @@ per_isa! {
         for (y, row) in pixels.chunks(strip.row_values()).enumerate() {
             for (x, c) in blocks(&strip, y) {
                 let count = (width - x).min(BLOCK);
-                let mut block = [[T::default(); BLOCK]; Strip::LANES];
-                for (i, pixel) in row[x * pitch..].chunks_exact(pitch).enumerate().take(count) {
-                    for (values, value) in block.iter_mut().zip(&pixel[c..c + Strip::LANES]) {
-                        values[i] = *value;
-                    }
-                }
-                for (c, values) in (c..channels).zip(&block) {
+                for c in c..channels.min(c + Strip::LANES) {
                     let start = (c * height + y) * width + x;
-                    for (to, from) in planes[start..start + count].iter_mut().zip(values) {
-                        *to = from.to_f32();
+                    let pixels = row[x * pitch..].chunks_exact(pitch);
+                    for (to, pixel) in planes[start..start + count].iter_mut().zip(pixels) {
+                        *to = pixel[c].to_f32();
                     }
                 }
             }

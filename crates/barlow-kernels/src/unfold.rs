@@ -87,18 +87,32 @@ per_isa! {
     /// One image; windows of the usual sizes are copied with a length known to the compiler.
     fn unfold_image<T: Element>(windows: Windows, padded: &[T], pixels: &mut [T]) {
         match windows.kernel {
-            1 => copy_windows(windows, 1, padded, pixels),
-            3 => copy_windows(windows, 3, padded, pixels),
-            5 => copy_windows(windows, 5, padded, pixels),
-            7 => copy_windows(windows, 7, padded, pixels),
-            kernel => copy_windows(windows, kernel, padded, pixels),
+            1 => copy_windows(windows, padded, pixels, copy_run::<T, 1>),
+            3 => copy_windows(windows, padded, pixels, copy_run::<T, 3>),
+            5 => copy_windows(windows, padded, pixels, copy_run::<T, 5>),
+            7 => copy_windows(windows, padded, pixels, copy_run::<T, 7>),
+            _ => copy_windows(windows, padded, pixels, <[T]>::copy_from_slice),
         }
     }
 }
 
+/// Both are `LENGTH` long.
 #[inline(always)]
-fn copy_windows<T: Element>(windows: Windows, kernel: usize, padded: &[T], pixels: &mut [T]) {
-    let Windows { channels, stride, to, .. } = windows;
+fn copy_run<T: Element, const LENGTH: usize>(to: &mut [T], from: &[T]) {
+    if let (Some(to), Some(from)) = (to.first_chunk_mut::<LENGTH>(), from.first_chunk()) {
+        *to = *from;
+    }
+}
+
+/// Every window of the image; `copy` takes a row of one.
+#[inline(always)]
+fn copy_windows<T: Element>(
+    windows: Windows,
+    padded: &[T],
+    pixels: &mut [T],
+    copy: impl Fn(&mut [T], &[T]),
+) {
+    let Windows { channels, kernel, stride, to, .. } = windows;
     let (rows, columns) = windows.padded();
     let runs = (0..channels * kernel).map(|i| (i / kernel * rows + i % kernel) * columns);
     let runs: Vec<usize> = runs.collect();
@@ -108,7 +122,7 @@ fn copy_windows<T: Element>(windows: Windows, kernel: usize, padded: &[T], pixel
         for (x, pixel) in row.chunks_exact_mut(to.channel_pitch()).enumerate() {
             let corner = y * stride * columns + x * stride;
             for (run, start) in pixel.chunks_exact_mut(kernel).zip(&runs) {
-                run.copy_from_slice(&padded[corner + start..corner + start + kernel]);
+                copy(run, &padded[corner + start..corner + start + kernel]);
             }
         }
     }

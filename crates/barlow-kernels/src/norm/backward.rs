@@ -87,7 +87,7 @@ per_isa! {
 /// g' and dy of one value; where not `MASK`, `x` is not looked at.
 #[inline(always)]
 fn gradients<T: Element, const MASK: bool>(g: T, y: T, x: T, [a, b, k]: [f32; 3]) -> (T, T) {
-    let masked = if MASK && x.to_f32() <= 0.0 { T::default() } else { g };
+    let masked = if !MASK || x.to_f32() > 0.0 { g } else { T::default() };
     (masked, T::from_f32(masked.to_f32() * a + y.to_f32() * b + k))
 }
 
