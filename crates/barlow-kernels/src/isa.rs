@@ -139,18 +139,18 @@ macro_rules! per_isa {
             isa: $crate::Isa, $($argument: $type),*
         ) $(-> $result)? {
             #[inline(always)]
-            fn body $(<$($generic: $bound),+>)? ($($argument: $type),*) $(-> $result)? $body
+            fn per_isa_body $(<$($generic: $bound),+>)? ($($argument: $type),*) $(-> $result)? $body
 
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma")]
             fn avx2 $(<$($generic: $bound),+>)? ($($argument: $type),*) $(-> $result)? {
-                body $(::<$($generic),+>)? ($($argument),*)
+                per_isa_body $(::<$($generic),+>)? ($($argument),*)
             }
 
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,fma")]
             fn avx512 $(<$($generic: $bound),+>)? ($($argument: $type),*) $(-> $result)? {
-                body $(::<$($generic),+>)? ($($argument),*)
+                per_isa_body $(::<$($generic),+>)? ($($argument),*)
             }
 
             match isa {
@@ -162,7 +162,7 @@ macro_rules! per_isa {
                     // SAFETY: as above.
                     unsafe { avx512 $(::<$($generic),+>)? ($($argument),*) }
                 }
-                _ => body $(::<$($generic),+>)? ($($argument),*),
+                _ => per_isa_body $(::<$($generic),+>)? ($($argument),*),
             }
         }
     };

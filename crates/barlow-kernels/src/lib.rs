@@ -15,10 +15,15 @@
     reason = "vector instructions and raw loads at computed offsets; the only crate with unsafe"
 )]
 
+#![allow(private_bounds, reason = "elements are sealed: f32 and bf16")]
+
 mod buffer;
+pub mod convolution;
 mod element;
 mod isa;
 mod lars;
+mod micro;
+mod operands;
 mod norm;
 pub mod peak;
 mod pool;
@@ -26,7 +31,8 @@ mod product;
 mod strip;
 mod unfold;
 
-pub use buffer::Buffer;
+pub use buffer::{Buffer, release_dropped};
+pub use convolution::{Convolution, Convolved, PackedWeights};
 pub use element::{Element, bf16};
 pub use isa::Isa;
 pub use lars::{Lars, LarsClass, LarsSums, sum_of_squares};
