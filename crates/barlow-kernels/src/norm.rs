@@ -1,4 +1,4 @@
-//! Batch norm with what follows it: y·scale + shift [+ residual] [ReLU], in one pass each way.
+//! Batch norm with what follows it, y·scale + shift, a residual and ReLU, in one pass each way.
 //!
 //! Statistics are sums over the pixels of each channel ([`channel_sums`]); with their mean and
 //! variance the norm is one multiplication and one addition ([`scale_and_shift`]). Backward, the sums
