@@ -1,7 +1,7 @@
 //! AVX-512: 24 accumulators (6×64, 12×32 or 24×16; 18 in 6×48), the left value broadcast.
 
 use std::arch::x86_64::{
-    __m512bh, _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512,
+    __m512, __m512bh, _mm512_castsi512_ps, _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
     _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 use std::mem::transmute;
@@ -28,10 +28,10 @@ macro_rules! kernel {
             tile: &mut Tile,
         ) {
             let (height, kernel): (_, unsafe fn(_, &[Segment], _, _)) = match blocks {
-                4 => (6, $kernel::<1, 4>),
-                3 => (6, $kernel::<1, 3>),
-                2 => (12, $kernel::<2, 2>),
-                _ => (24, $kernel::<4, 1>),
+                4 => (6, $kernel::<6, 1, 4>),
+                3 => (6, $kernel::<6, 1, 3>),
+                2 => (12, $kernel::<12, 2, 2>),
+                _ => (24, $kernel::<24, 4, 1>),
             };
             for row in (0..rows).step_by(height) {
                 let start = left.start.wrapping_add(row * left.row);
@@ -42,46 +42,48 @@ macro_rules! kernel {
         }
 
         #[target_feature(enable = $features)]
-        unsafe fn $kernel<const GROUPS: usize, const BLOCKS: usize>(
+        unsafe fn $kernel<const ROWS: usize, const GROUPS: usize, const BLOCKS: usize>(
             left: Left<$element>,
             segments: &[Segment],
             right: Right<$element>,
             out: *mut f32,
         ) {
-            let mut sums = [[[_mm512_setzero_ps(); BLOCKS]; GROUP]; GROUPS];
+            let mut sums = [[_mm512_setzero_ps(); BLOCKS]; ROWS];
             let mut weights = right.start;
             for segment in segments {
                 let start = left.start.wrapping_offset(segment.offset);
                 let mut bases: [_; GROUPS] =
                     std::array::from_fn(|group| start.wrapping_add(group * GROUP * left.row));
+                // Plain counted loops: anything cleverer leaves the sums in memory.
                 for _ in 0..segment.k / $step {
-                    // SAFETY: the right operand holds these blocks.
-                    let columns: [_; BLOCKS] = std::array::from_fn(|block| unsafe {
+                    let mut columns = [_mm512_setzero_ps(); BLOCKS];
+                    for block in 0..BLOCKS {
                         let $weights = weights.wrapping_add(block * right.block);
-                        $load
-                    });
-                    for (base, sums) in bases.iter_mut().zip(&mut sums) {
-                        for (row, sums) in sums.iter_mut().enumerate() {
+                        // SAFETY: the right operand holds these blocks.
+                        columns[block] = unsafe { $load };
+                    }
+                    for group in 0..GROUPS {
+                        for row in 0..GROUP {
+                            let $value = bases[group].wrapping_add(row * left.row);
                             // SAFETY: the left operand holds these rows.
-                            let value = unsafe {
-                                let $value = base.wrapping_add(row * left.row);
-                                $broadcast
-                            };
-                            for (sum, column) in sums.iter_mut().zip(columns) {
-                                *sum = $fma!(*sum, column, value);
+                            let value = unsafe { $broadcast };
+                            for block in 0..BLOCKS {
+                                let sum = &mut sums[group * GROUP + row][block];
+                                *sum = $fma!(*sum, columns[block], value);
                             }
                         }
-                        *base = base.wrapping_add(left.step * $step);
+                        bases[group] = bases[group].wrapping_add(left.step * $step);
                     }
                     weights = weights.wrapping_add(BLOCK * $step);
                 }
                 let filled = segment.k.next_multiple_of(<$element>::SEGMENT) - segment.k;
                 weights = weights.wrapping_add(filled * BLOCK);
             }
-            for (row, sums) in sums.iter().flatten().enumerate() {
-                for (block, sum) in sums.iter().enumerate() {
+            for row in 0..ROWS {
+                for block in 0..BLOCKS {
+                    let out = out.wrapping_add(row * TILE_PITCH + block * BLOCK);
                     // SAFETY: the tile has these rows and blocks.
-                    unsafe { _mm512_storeu_ps(out.add(row * TILE_PITCH + block * BLOCK), *sum) };
+                    unsafe { _mm512_storeu_ps(out, sums[row][block]) };
                 }
             }
         }
@@ -94,9 +96,16 @@ macro_rules! fma_f32 {
     };
 }
 
+/// The same bits as pairs of bf16.
+#[inline(always)]
+fn pairs(bits: __m512) -> __m512bh {
+    // SAFETY: both are 512 bits of plain numbers.
+    unsafe { transmute(bits) }
+}
+
 macro_rules! fma_bf16 {
     ($sum:expr, $column:expr, $value:expr) => {
-        _mm512_dpbf16_ps($sum, $column, $value)
+        _mm512_dpbf16_ps($sum, pairs($column), pairs($value))
     };
 }
 
@@ -109,7 +118,7 @@ kernel!(
 
 kernel!(
     "avx512f,avx512bf16", multiply_bf16, kernel_bf16, bf16, 2,
-    |weights| transmute::<_, __m512bh>(_mm512_loadu_si512(weights.cast())),
-    |value| transmute::<_, __m512bh>(_mm512_set1_epi32(value.cast::<i32>().read_unaligned())),
+    |weights| _mm512_loadu_ps(weights.cast()),
+    |value| _mm512_castsi512_ps(_mm512_set1_epi32(value.cast::<i32>().read_unaligned())),
     fma_bf16
 );

@@ -6,7 +6,7 @@
 //! square matrix with the embeddings, so both share all but the square matrix. A panel's product,
 //! gradient and standardisation happen while it is in the cache.
 
-use std::ptr::NonNull;
+use std::marker::PhantomData;
 
 use rayon::prelude::*;
 
@@ -26,7 +26,7 @@ pub enum ProductForm {
     Matrix,
 }
 
-/// The loss of one batch and its gradients.
+/// The loss of one batch.
 #[derive(Debug, Clone)]
 pub struct BarlowTwins {
     /// `Σᵢ (Cᵢᵢ - 1)²`.
@@ -35,8 +35,6 @@ pub struct BarlowTwins {
     pub redundancy_reduction_term: f64,
     /// `Cᵢᵢ`, length `d`.
     pub diagonal: Vec<f32>,
-    /// Gradients of `invariance_term + λ redundancy_reduction_term`, `[n, d]` by rows.
-    pub gradients: [Vec<f32>; 2],
     /// For each view `Σ variance / Σ mean of squares` over its columns, 0 where all values are 0.
     pub variation: [f64; 2],
 }
@@ -52,7 +50,10 @@ struct Panel {
 }
 
 impl BarlowTwins {
-    /// Of two views' embeddings; `epsilon` is added to variances.
+    /// Of two views' embeddings, in whose place the gradients of
+    /// `invariance_term + λ redundancy_reduction_term` are left; `epsilon` is added to variances.
+    ///
+    /// In place because fresh memory for the gradients would cost a third of the time.
     ///
     /// # Shapes
     /// - `embeddings`: `[n, d]` by rows
@@ -63,9 +64,9 @@ impl BarlowTwins {
     ///
     /// # Panics
     /// If `n` or `d` is 0, or an embedding has another number of values than `n·d`.
-    pub fn compute(
+    pub fn replace_by_gradients(
         isa: Isa,
-        embeddings: [&[f32]; 2],
+        embeddings: [&mut [f32]; 2],
         n: usize,
         d: usize,
         lambda: f64,
@@ -73,12 +74,12 @@ impl BarlowTwins {
         form: ProductForm,
     ) -> Self {
         assert!(n > 0 && d > 0, "an embedding has values");
-        for embedding in embeddings {
+        for embedding in &embeddings {
             assert_eq!(embedding.len(), n * d, "values of [{n}, {d}]");
         }
         let count = n as f64;
         let mut views = [Panels::dirty(n, d), Panels::dirty(n, d)];
-        let panels = standardise_both(isa, embeddings, epsilon, &mut views);
+        let panels = standardise_both(isa, [&*embeddings[0], &*embeddings[1]], epsilon, &mut views);
         let views = &views;
 
         // What is multiplied for each view's gradient, and by what the product is to be scaled.
@@ -110,7 +111,7 @@ impl BarlowTwins {
             .iter()
             .map(|panel| panel.products.map(|p| (p / count - 1.0 - lambda * p / count) as f32))
             .collect();
-        let rows = [Rows::new(n, d), Rows::new(n, d)];
+        let rows = embeddings.map(|values| Rows::new(values, d));
         let panel_count = panels.len();
         let group = (panel_count / 16).clamp(1, GROUP);
         (0..panel_count.div_ceil(group)).into_par_iter().for_each(|index| {
@@ -131,8 +132,8 @@ impl BarlowTwins {
                         (2.0 / count) as f32,
                         product,
                     );
-                    rows[own].write(panel, product);
                 }
+                rows[own].write(group.start, &product);
             }
         });
 
@@ -141,7 +142,6 @@ impl BarlowTwins {
             invariance_term: diagonal.iter().map(|c| (c - 1.0) * (c - 1.0)).sum(),
             redundancy_reduction_term: squares - diagonal_squares,
             diagonal: diagonal.iter().map(|&c| c as f32).collect(),
-            gradients: rows.map(Rows::into_values),
             variation: [0, 1].map(|view| {
                 let spread: f64 = panels.iter().map(|p| p.statistics[view].spread).sum();
                 let offset: f64 = panels.iter().map(|p| p.statistics[view].offset).sum();
@@ -158,52 +158,66 @@ fn standardise_both(
     [a, b]: &mut [Panels; 2],
 ) -> Vec<Panel> {
     let (d, length) = (a.columns, a.panel_len());
-    let panels = a.values.par_chunks_mut(length).zip(b.values.par_chunks_mut(length)).enumerate();
-    let panels = panels.map(|(index, (a, b))| {
-        let first = index * PANEL;
-        let width = PANEL.min(d - first);
-        let [source_a, source_b] = embeddings.map(|embedding| &embedding[first..]);
-        let statistics = [
-            standardise(isa, source_a, d, width, epsilon, a),
-            standardise(isa, source_b, d, width, epsilon, b),
-        ];
-        Panel { statistics, products: column_products(isa, a, b) }
+    let groups = a.values.par_chunks_mut(GROUP * length);
+    let groups = groups.zip(b.values.par_chunks_mut(GROUP * length)).enumerate();
+    let panels = groups.flat_map_iter(|(index, (a, b))| {
+        let first = index * GROUP * PANEL;
+        unfold(&embeddings[0][first..], d, (d - first).min(GROUP * PANEL), a);
+        unfold(&embeddings[1][first..], d, (d - first).min(GROUP * PANEL), b);
+        let panels = a.chunks_exact_mut(length).zip(b.chunks_exact_mut(length));
+        panels.map(move |(a, b)| Panel {
+            statistics: [standardise(isa, epsilon, a), standardise(isa, epsilon, b)],
+            products: column_products(isa, a, b),
+        })
     });
     panels.collect()
 }
 
-/// A matrix by rows, `[n, d]`, that is written panel by panel from several threads.
-struct Rows {
-    n: usize,
-    d: usize,
-    start: NonNull<f32>,
-    capacity: usize,
-}
-
-// SAFETY: panels are disjoint, and each is written by one task.
-unsafe impl Sync for Rows {}
-
-impl Rows {
-    fn new(n: usize, d: usize) -> Self {
-        let mut values = std::mem::ManuallyDrop::new(Vec::<f32>::with_capacity(n * d));
-        let start = NonNull::new(values.as_mut_ptr()).expect("a vector's pointer is never null");
-        Self { n, d, start, capacity: values.capacity() }
-    }
-
-    /// Writes the columns of a panel, `[n, 64]`; no two calls at once may be for the same panel.
-    fn write(&self, panel: usize, values: &[f32]) {
-        let width = PANEL.min(self.d - panel * PANEL);
-        assert_eq!(values.len(), self.n * PANEL, "a panel");
-        for (row, values) in values.chunks_exact(PANEL).enumerate() {
-            let at = self.start.as_ptr().wrapping_add(row * self.d + panel * PANEL);
-            // SAFETY: the columns are inside of row `row`, and only this call touches them.
-            unsafe { std::ptr::copy_nonoverlapping(values.as_ptr(), at, width) };
+/// Copies `width` columns of row-major values, `d` from row to row, into panels; spare columns
+/// become 0.
+///
+/// Several panels at once, as columns of one panel are too little of each row to read well.
+fn unfold(source: &[f32], d: usize, width: usize, panels: &mut [f32]) {
+    let count = width.div_ceil(PANEL);
+    let n = panels.len() / (count * PANEL);
+    for row in 0..n {
+        let values = &source[row * d..][..width];
+        for (panel, values) in values.chunks(PANEL).enumerate() {
+            let to = &mut panels[(panel * n + row) * PANEL..][..PANEL];
+            to[..values.len()].copy_from_slice(values);
+            to[values.len()..].fill(0.0);
         }
     }
+}
 
-    /// The matrix; every panel must have been written.
-    fn into_values(self) -> Vec<f32> {
-        // SAFETY: `new` took the vector apart, and all panels together are all values.
-        unsafe { Vec::from_raw_parts(self.start.as_ptr(), self.n * self.d, self.capacity) }
+/// A matrix by rows, `[n, d]`, that is written by columns from several threads.
+struct Rows<'a> {
+    d: usize,
+    start: *mut f32,
+    length: usize,
+    values: PhantomData<&'a mut [f32]>,
+}
+
+// SAFETY: the memory is borrowed for writing, and tasks write different columns of it.
+unsafe impl Sync for Rows<'_> {}
+
+impl<'a> Rows<'a> {
+    fn new(values: &'a mut [f32], d: usize) -> Self {
+        Self { d, start: values.as_mut_ptr(), length: values.len(), values: PhantomData }
+    }
+
+    /// Writes panels, `[n, 64]` each, from panel `first` on; no two calls at once may be for the
+    /// same panel.
+    fn write(&self, first: usize, panels: &[f32]) {
+        let n = self.length / self.d;
+        for row in 0..n {
+            for (panel, values) in panels.chunks_exact(n * PANEL).enumerate() {
+                let column = (first + panel) * PANEL;
+                let values = &values[row * PANEL..][..PANEL.min(self.d - column)];
+                let to = self.start.wrapping_add(row * self.d + column);
+                // SAFETY: the columns are inside of row `row`, and only this call touches them.
+                unsafe { std::ptr::copy_nonoverlapping(values.as_ptr(), to, values.len()) };
+            }
+        }
     }
 }

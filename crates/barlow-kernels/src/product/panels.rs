@@ -4,8 +4,8 @@ use super::PANEL;
 use super::tile::{Left, accumulate};
 use crate::{Buffer, Isa};
 
-/// Depth after which sums go back to memory, so that what a product reads stays in the second cache.
-pub(super) const DEPTH: usize = 256;
+/// Depth after which sums go back to memory, so that a panel's share stays in the first cache.
+pub(super) const DEPTH: usize = 128;
 
 /// Rows of the left side that are used again for each panel of the right side.
 const ROWS: usize = 48;

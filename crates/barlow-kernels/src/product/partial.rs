@@ -34,7 +34,7 @@ pub(super) fn parts(matrices: usize, side: usize, depth: usize) -> usize {
     (TASKS / (matrices * groups)).clamp(1, depth.div_ceil(DEPTH))
 }
 
-/// The steps of one of `parts` of the depth, `(first, count)`, at most 256 at a time.
+/// The steps of one of `parts` of the depth, `(first, count)`, at most [`DEPTH`] at a time.
 pub(super) fn steps(
     depth: usize,
     part: usize,

@@ -18,28 +18,16 @@ pub(super) struct Statistics {
 }
 
 per_isa! {
-    /// Standardises `width` columns of row-major values, `d` from row to row, into a panel
-    /// `[n, 64]`; spare columns become 0.
+    /// Standardises the columns of a panel `[n, 64]` in place.
     ///
     /// Mean, then deviations, then their mean square (biased), sums in f64 over rows in order.
-    pub(super) fn standardise(
-        source: &[f32],
-        d: usize,
-        width: usize,
-        epsilon: f64,
-        panel: &mut [f32],
-    ) -> Statistics {
+    pub(super) fn standardise(epsilon: f64, panel: &mut [f32]) -> Statistics {
         let n = (panel.len() / PANEL) as f64;
         let mut mean = [0.0_f64; PANEL];
-        for (row, values) in panel.as_chunks_mut::<PANEL>().0.iter_mut().enumerate() {
-            let from = &source[row * d..][..width];
-            if let Ok(from) = <&[f32; PANEL]>::try_from(from) {
-                *values = *from;
-            } else {
-                values[..width].copy_from_slice(from);
-                values[width..].fill(0.0);
+        for values in panel.as_chunks::<PANEL>().0 {
+            for c in 0..PANEL {
+                mean[c] += f64::from(values[c]);
             }
-            mean.iter_mut().zip(&*values).for_each(|(mean, &value)| *mean += f64::from(value));
         }
         mean = mean.map(|sum| sum / n);
         let mut variance = [0.0_f64; PANEL];
