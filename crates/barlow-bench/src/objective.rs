@@ -64,7 +64,7 @@ fn draw(n: usize, d: usize) -> [Vec<f32>; 2] {
 fn evaluate(embeddings: &[Vec<f32>; 2], n: usize, d: usize) -> BarlowTwins {
     let form = if n <= d { ProductForm::Gram } else { ProductForm::Matrix };
     let [a, b] = embeddings;
-    BarlowTwins::compute(Isa::best(), [a, b], n, d, LAMBDA, EPSILON, form)
+    BarlowTwins::compute(Isa::best(), [a.clone(), b.clone()], n, d, LAMBDA, EPSILON, form)
 }
 
 /// # Errors

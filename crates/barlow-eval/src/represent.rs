@@ -6,7 +6,7 @@ use barlow_data::loader::{BadImage, EvaluationBatches, EvaluationConfig, LoadErr
 use barlow_data::source::{Source, is_spread};
 use barlow_data::views::ViewPipeline;
 use barlow_nn::collective::CollectiveError;
-use barlow_nn::{Encoder, Pass};
+use barlow_nn::{Encoder, Pass, Precision};
 use burn::tensor::{Device, Tensor, TensorData};
 
 /// Feature vectors of images that could be read.
@@ -63,13 +63,15 @@ impl Features {
     }
 }
 
-/// How [`represent`] works; the result does not depend on it.
+/// How [`represent`] works; but for the precision, the result does not depend on it.
 #[derive(Debug, Clone, Copy)]
 pub struct RepresentConfig {
     /// Images in one forward pass.
     pub batch_size: usize,
     /// Threads that decode.
     pub workers: usize,
+    /// In which the encoder computes.
+    pub precision: Precision,
 }
 
 /// Why there are no representations.
@@ -107,13 +109,13 @@ pub fn represent(
     config: RepresentConfig,
     progress: &mut dyn FnMut(usize),
 ) -> Result<(Features, Vec<BadImage>), RepresentError> {
-    let RepresentConfig { batch_size, workers } = config;
+    let RepresentConfig { batch_size, workers, precision } = config;
     let config = EvaluationConfig { batch_size, workers };
     let images = source.len();
     let first = if images > 0 { source.name(0) } else { String::new() };
     let mut batches = EvaluationBatches::new(source, pipeline, &config);
     let mut features = Features::default();
-    let pass = Pass::evaluation();
+    let pass = Pass::evaluation(precision);
     while let Some(batch) = batches.next().transpose()? {
         let view = Tensor::from_data(TensorData::new(batch.data, batch.shape), device);
         let representation = encoder.forward(view, &pass)?;

@@ -20,6 +20,7 @@
 mod buffer;
 pub mod convolution;
 mod element;
+mod fold;
 mod isa;
 mod lars;
 mod micro;
@@ -34,6 +35,7 @@ mod unfold;
 pub use buffer::{Buffer, release_dropped};
 pub use convolution::{Convolution, Convolved, PackedWeights};
 pub use element::{Element, bf16};
+pub use fold::fold;
 pub use isa::Isa;
 pub use lars::{Lars, LarsClass, LarsSums, sum_of_squares};
 pub use norm::{

@@ -11,6 +11,7 @@ mod panels;
 mod partial;
 mod standardise;
 mod tile;
+mod transpose;
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 //! otherwise, and has a deadline: a rank that is gone or hangs becomes an error on the others.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use burn::tensor::Tensor;
 
@@ -57,6 +58,9 @@ pub trait Collective: Debug + Send + Sync {
     /// If a rank is gone or late.
     fn barrier(&self) -> Result<(), CollectiveError>;
 
+    /// A handle that outlives this borrow, for the way back of a pass.
+    fn share(&self) -> Arc<dyn Collective>;
+
     /// Tells the other ranks that this one gives up, so that none of them waits for its deadline.
     fn abort(&self, reason: &str);
 }
@@ -88,6 +92,10 @@ impl Collective for SingleRank {
 
     fn barrier(&self) -> Result<(), CollectiveError> {
         Ok(())
+    }
+
+    fn share(&self) -> Arc<dyn Collective> {
+        Arc::new(*self)
     }
 
     fn abort(&self, _reason: &str) {}

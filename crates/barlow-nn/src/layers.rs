@@ -1,15 +1,17 @@
 //! The layer seam: the only operations an encoder is made of.
 //!
 //! Convolution (with the per-channel sums its norm needs), statistics (where the collective sums),
-//! normalise (with residual and ReLU), pooling and linear. Each body here is made of ordinary Burn
-//! operations and so runs, and differentiates, on every device. How a tensor lies in memory is
-//! private to these operations.
+//! normalise (with residual and ReLU), pooling and linear. Each has a body of ordinary Burn operations,
+//! which runs, and differentiates, on every device, and one of our own kernels for the CPU
+//! ([`crate::cpu`]). How an [`Activation`] lies in memory is private to these operations.
 
+mod activation;
 mod convolution;
 mod linear;
 mod norm;
 mod pool;
 
+pub use activation::Activation;
 pub use convolution::{Convolution, ConvolutionConfig};
 pub use linear::Linear;
 pub(crate) use norm::MOMENTUM;

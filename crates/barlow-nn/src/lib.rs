@@ -7,6 +7,7 @@
 //! it shares its batch with, the running statistics it owes) travels in a [`Pass`].
 
 pub mod collective;
+mod cpu;
 pub mod encoder;
 pub mod encoder_file;
 mod init;
@@ -14,6 +15,7 @@ pub mod layers;
 pub mod named;
 mod network;
 mod pass;
+mod precision;
 mod projector;
 pub mod tensor_file;
 
@@ -21,4 +23,5 @@ pub use encoder::{Encoder, EncoderConfig, EncoderName, Stem};
 pub use init::Initializer;
 pub use network::{Network, Outputs, commit};
 pub use pass::{BatchStatistics, Pass};
+pub use precision::Precision;
 pub use projector::{Projector, ProjectorConfig, ProjectorWidthsError, Widths};

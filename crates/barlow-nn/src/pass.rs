@@ -3,10 +3,12 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use barlow_kernels::Isa;
 use burn::module::ParamId;
 use burn::tensor::Tensor;
 
 use crate::collective::Collective;
+use crate::precision::{Precision, is_cpu};
 
 /// The statistics of one batch at one norm, which will move its running statistics.
 #[derive(Debug, Clone)]
@@ -25,18 +27,50 @@ pub struct BatchStatistics {
 #[derive(Debug)]
 pub struct Pass<'a> {
     collective: Option<&'a dyn Collective>,
+    precision: Precision,
+    /// The instructions of our own kernels; `None` leaves everything to the engine.
+    kernels: Option<Isa>,
     statistics: RefCell<BTreeMap<ParamId, BatchStatistics>>,
 }
 
 impl<'a> Pass<'a> {
     /// A training pass over a batch that is shared by the ranks of `collective`.
-    pub fn training(collective: &'a dyn Collective) -> Self {
-        Self { collective: Some(collective), statistics: RefCell::default() }
+    pub fn training(collective: &'a dyn Collective, precision: Precision) -> Self {
+        Self { collective: Some(collective), ..Self::evaluation(precision) }
     }
 
     /// An evaluation pass.
-    pub fn evaluation() -> Self {
-        Self { collective: None, statistics: RefCell::default() }
+    pub fn evaluation(precision: Precision) -> Self {
+        let kernels = Some(Isa::best());
+        Self { collective: None, precision, kernels, statistics: RefCell::default() }
+    }
+
+    /// The same pass by the engine's ordinary operations only, on the CPU, too.
+    #[must_use]
+    pub fn without_kernels(self) -> Self {
+        Self { kernels: None, ..self }
+    }
+
+    /// The same pass with the given instructions of those that the machine has.
+    #[must_use]
+    pub fn with_kernels(self, isa: Isa) -> Self {
+        Self { kernels: Some(isa.min(Isa::best())), ..self }
+    }
+
+    /// The precision of activations and products.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// The instructions of our own kernels where they can take a view: on the CPU, without gradient.
+    pub(crate) fn kernels_for(&self, view: &Tensor<4>) -> Option<Isa> {
+        let is_ours = is_cpu(&view.device()) && !view.is_require_grad();
+        self.kernels.filter(|_| is_ours)
+    }
+
+    /// The precision of a matrix product: on the CPU the engine has f32 only.
+    pub(crate) fn linear_precision(&self, x: &Tensor<2>) -> Precision {
+        if is_cpu(&x.device()) { Precision::F32 } else { self.precision }
     }
 
     /// The ranks that share a training batch; `None` in evaluation.

@@ -149,7 +149,7 @@ impl Projector {
         let mut x = representation;
         for layer in &self.layers {
             x = match layer {
-                Layer::Linear(linear) => linear.forward(x),
+                Layer::Linear(linear) => linear.forward(x, pass),
                 Layer::Norm(norm) => norm.forward_rows(x, pass, Finish::default())?,
                 Layer::Relu(Relu {}) => relu(x),
             };

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use barlow_nn::collective::SingleRank;
-use barlow_nn::{Encoder, EncoderConfig, EncoderName, Initializer, Pass, Stem, commit, named};
+use barlow_nn::{Encoder, EncoderConfig, EncoderName, Initializer, Pass, Precision, Stem, commit, named};
 use barlow_testing::{Fixture, data_folder, fill, fill_parameter};
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -44,7 +44,7 @@ fn representations_in_evaluation_match_pytorch() {
     let mut deviations = Vec::new();
     for case in CASES {
         let fixture = Fixture::open(&format!("encoder/{case}_eval"));
-        let pass = Pass::evaluation();
+        let pass = Pass::evaluation(Precision::F32);
         let found = encoder(&fixture).forward(input(&fixture), &pass).unwrap();
         assert_eq!(found.dims(), [4, config(&fixture).representation_dim()], "{case}");
         deviations.extend(fixture.deviation("representation", found.into_data().iter::<f64>()));
@@ -59,7 +59,7 @@ fn representations_and_running_statistics_in_training_match_pytorch() {
     for case in CASES {
         let fixture = Fixture::open(&format!("encoder/{case}_train"));
         let encoder = encoder(&fixture);
-        let pass = Pass::training(&SingleRank);
+        let pass = Pass::training(&SingleRank, Precision::F32);
         let found = encoder.forward(input(&fixture), &pass).unwrap();
         deviations.extend(fixture.deviation("representation", found.into_data().iter::<f64>()));
 
@@ -127,7 +127,7 @@ fn odd_sizes_and_any_number_of_channels_are_encoded() {
         let encoder = config.init(&Initializer::new(3, &device));
         let view = fill("view", 2 * channels * height * width, -2.0, 2.0);
         let view = Tensor::from_data(TensorData::new(view, [2, channels, height, width]), &device);
-        for pass in [Pass::training(&SingleRank), Pass::evaluation()] {
+        for pass in [Pass::training(&SingleRank, Precision::F32), Pass::evaluation(Precision::F32)] {
             let found = encoder.forward(view.clone(), &pass).unwrap();
             assert_eq!(found.dims(), [2, 32]);
             assert!(found.into_data().iter::<f32>().all(f32::is_finite), "{height}x{width}");

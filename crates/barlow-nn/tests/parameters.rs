@@ -6,7 +6,7 @@ use barlow_nn::collective::SingleRank;
 use barlow_nn::layers::{BatchNorm, Finish};
 use barlow_nn::tensor_file::{Array, Tensors};
 use barlow_nn::{
-    EncoderConfig, EncoderName, Initializer, Network, Pass, ProjectorConfig, Stem, commit, named,
+    EncoderConfig, EncoderName, Initializer, Network, Pass, Precision, ProjectorConfig, Stem, commit, named,
 };
 use barlow_testing::fill;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -235,10 +235,10 @@ fn committing_moves_running_statistics_a_tenth_towards_the_unbiased_ones() {
         Some(Tensor::full([channels], *value, &old.values.device()))
     });
 
-    let pass = Pass::training(&SingleRank);
+    let pass = Pass::training(&SingleRank, Precision::F32);
     let before = named::arrays(&norm, "");
     let view = Tensor::from_data(TensorData::new(x.clone(), shape), &device);
-    norm.forward(view, None, &pass, Finish::default()).unwrap();
+    norm.forward(&view.into(), None, &pass, Finish::default()).unwrap();
     assert_eq!(named::arrays(&norm, ""), before, "the pass itself changes nothing");
 
     let after = named::arrays(&commit(norm, &pass.into_statistics()), "");
@@ -274,11 +274,11 @@ fn a_training_pass_owes_statistics_to_every_norm_and_an_evaluation_pass_to_none(
         named::tensors(&network).keys().filter(|name| name.ends_with("running_mean")).count();
     assert_eq!(norms, 20 + 2); // ResNet-18 has 17 norms and 3 at shortcuts, the projector 2
 
-    let pass = Pass::training(&SingleRank);
+    let pass = Pass::training(&SingleRank, Precision::F32);
     network.forward(view.clone(), &pass).unwrap();
     assert_eq!(pass.into_statistics().len(), norms);
 
-    let pass = Pass::evaluation();
+    let pass = Pass::evaluation(Precision::F32);
     network.forward(view, &pass).unwrap();
     let statistics = pass.into_statistics();
     assert!(statistics.is_empty());

@@ -6,7 +6,8 @@ use barlow_nn::collective::{Collective, CollectiveError};
 use barlow_nn::named::{self, WeightsMismatch};
 use barlow_nn::tensor_file::Tensors;
 use barlow_nn::{
-    BatchStatistics, EncoderConfig, Initializer, Network, Pass, Projector, ProjectorConfig, commit,
+    BatchStatistics, EncoderConfig, Initializer, Network, Pass, Precision, Projector, ProjectorConfig,
+    commit,
 };
 use barlow_objectives::{Layer, Needs, ViewOutputs};
 use burn::module::ParamId;
@@ -25,6 +26,8 @@ pub struct Networks {
     /// A moving average of the online network, if the objective wants one.
     target: Option<Network>,
     layer: Layer,
+    /// In which the networks compute while training.
+    precision: Precision,
 }
 
 /// What a training pass over the views gave.
@@ -47,6 +50,7 @@ impl Networks {
         needs: &Needs,
         seed: u64,
         device: &Device,
+        precision: Precision,
     ) -> Self {
         let dim = output_dim(encoder, projector, needs.layer);
         let initializer = Initializer::new(seed, device);
@@ -61,6 +65,7 @@ impl Networks {
                 .map(|predictor| predictor.init(dim, &initializer.part("predictor"))),
             target: needs.target.then(target),
             layer: needs.layer,
+            precision,
         }
     }
 
@@ -98,19 +103,19 @@ impl Networks {
         for view in views {
             let target = match &self.target {
                 Some(network) => {
-                    let pass = Pass::training(collective);
+                    let pass = Pass::training(collective, self.precision);
                     let output = self.read(network, view.clone().inner(), &pass)?;
                     forward.target.push(pass.into_statistics());
                     Some(output)
                 }
                 None => None,
             };
-            let pass = Pass::training(collective);
+            let pass = Pass::training(collective, self.precision);
             let online = self.read(&self.online, view, &pass)?;
             forward.online.push(pass.into_statistics());
             let prediction = match &self.predictor {
                 Some(predictor) => {
-                    let pass = Pass::training(collective);
+                    let pass = Pass::training(collective, self.precision);
                     let prediction = predictor.forward(online.clone(), &pass)?;
                     forward.predictor.push(pass.into_statistics());
                     Some(prediction)

@@ -148,7 +148,7 @@ impl Probe {
         let sample = bank.spread(RANK_IMAGES);
         let embedding = network
             .projector
-            .forward(sample.tensor(0..sample.len(), device), &Pass::evaluation())?;
+            .forward(sample.tensor(0..sample.len(), device), &Pass::evaluation(config.precision))?;
         let embedding_dim = embedding.dims()[1];
         let embedding: Vec<f32> = embedding.into_data().iter::<f32>().collect();
         Ok(Measurement {

@@ -17,6 +17,7 @@ use barlow_data::source::Source;
 use barlow_data::views::ViewPipeline;
 use barlow_eval::{RepresentConfig, represent};
 use barlow_nn::collective::Collective;
+use barlow_nn::{Pass, Precision};
 use barlow_objectives::{Layer, Registry, StepContext};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -267,7 +268,7 @@ impl<'a> Trainer<'a> {
         let mut features = || {
             let network = networks.online.valid();
             let (source, pipeline) = (Arc::clone(&run.source), Arc::clone(&run.pipeline));
-            let config = represent_config(run.settings);
+            let config = represent_config(run);
             let encoder = &network.encoder;
             match represent(encoder, source, pipeline, device, config, &mut |_| {}) {
                 Ok((features, _)) => {
@@ -275,7 +276,7 @@ impl<'a> Trainer<'a> {
                     match layer {
                         Layer::Representation => Ok(rows),
                         Layer::Embedding => {
-                            network.projector.forward(rows, &barlow_nn::Pass::evaluation())
+                            network.projector.forward(rows, &Pass::evaluation(config.precision))
                         }
                     }
                 }
@@ -402,7 +403,7 @@ impl<'a> Trainer<'a> {
             &self.prepared.state.networks.online,
             &self.run.pipeline,
             &self.run.device,
-            represent_config(self.run.settings),
+            represent_config(self.run),
             with_knn,
             &mut |images, of| observer.event(&Event::Evaluating { images, of }),
         )?;
@@ -481,7 +482,11 @@ impl<'a> Trainer<'a> {
     }
 }
 
-fn represent_config(settings: &Settings) -> RepresentConfig {
-    let batch_size = settings.train.batch_size.min(EVALUATION_BATCH);
-    RepresentConfig { batch_size, workers: settings.data.workers }
+fn represent_config(run: &Run) -> RepresentConfig {
+    let Settings { train, data, .. } = run.settings;
+    RepresentConfig {
+        batch_size: train.batch_size.min(EVALUATION_BATCH),
+        workers: data.workers,
+        precision: Precision::of(&train.precision, &run.device),
+    }
 }

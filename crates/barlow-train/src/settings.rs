@@ -205,7 +205,7 @@ pub struct TrainSettings {
     pub seed: u64,
     /// Where to compute: `auto`, `cpu`, or a device this program was built for (`cuda:0`).
     pub device: String,
-    /// Precision of activations: `auto` or `f32`.
+    /// Precision of activations and products: `auto`, `f32` or `bf16`.
     pub precision: String,
     /// So many skipped steps in a row (their loss or gradient was not finite) end the run.
     pub max_skipped_steps: u32,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use barlow_nn::collective::SingleRank;
-use barlow_nn::{EncoderConfig, EncoderName, ProjectorConfig, Stem, named};
+use barlow_nn::{EncoderConfig, EncoderName, Precision, ProjectorConfig, Stem, named};
 use barlow_objectives::{BarlowTwins, Needs, Objective, StepContext};
 use barlow_testing::{Fixture, fill, fill_parameter};
 use barlow_train::networks::Networks;
@@ -34,7 +34,7 @@ fn networks(device: &Device) -> Networks {
     };
     let projector =
         ProjectorConfig { widths: "24-24-16".parse().expect("widths"), batch_norm: true };
-    let mut networks = Networks::new(&encoder, &projector, &Needs::default(), 0, device);
+    let mut networks = Networks::new(&encoder, &projector, &Needs::default(), 0, device, Precision::F32);
     networks.online = named::replace(networks.online, |name, old| {
         let values = fill_parameter(name, &old.shape);
         let length = [values.len()];

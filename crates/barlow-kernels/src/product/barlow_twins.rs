@@ -26,15 +26,17 @@ pub enum ProductForm {
     Matrix,
 }
 
-/// The loss of one batch.
+/// The loss of one batch and its gradients.
 #[derive(Debug, Clone)]
-pub struct BarlowTwins {
+pub struct BarlowTwins<M = Vec<f32>> {
     /// `Σᵢ (Cᵢᵢ - 1)²`.
     pub invariance_term: f64,
     /// `Σᵢ Σ_{j≠i} Cᵢⱼ²`, unweighted.
     pub redundancy_reduction_term: f64,
     /// `Cᵢᵢ`, length `d`.
     pub diagonal: Vec<f32>,
+    /// Gradients of `invariance_term + λ redundancy_reduction_term`, `[n, d]` by rows.
+    pub gradients: [M; 2],
     /// For each view `Σ variance / Σ mean of squares` over its columns, 0 where all values are 0.
     pub variation: [f64; 2],
 }
@@ -49,11 +51,10 @@ struct Panel {
     products: [f64; PANEL],
 }
 
-impl BarlowTwins {
-    /// Of two views' embeddings, in whose place the gradients of
-    /// `invariance_term + λ redundancy_reduction_term` are left; `epsilon` is added to variances.
+impl<M: AsMut<[f32]>> BarlowTwins<M> {
+    /// Of two views' embeddings, whose memory the gradients take; `epsilon` is added to variances.
     ///
-    /// In place because fresh memory for the gradients would cost a third of the time.
+    /// Fresh memory for gradients would cost a third of the time.
     ///
     /// # Shapes
     /// - `embeddings`: `[n, d]` by rows
@@ -64,9 +65,9 @@ impl BarlowTwins {
     ///
     /// # Panics
     /// If `n` or `d` is 0, or an embedding has another number of values than `n·d`.
-    pub fn replace_by_gradients(
+    pub fn compute(
         isa: Isa,
-        embeddings: [&mut [f32]; 2],
+        mut embeddings: [M; 2],
         n: usize,
         d: usize,
         lambda: f64,
@@ -74,12 +75,13 @@ impl BarlowTwins {
         form: ProductForm,
     ) -> Self {
         assert!(n > 0 && d > 0, "an embedding has values");
-        for embedding in &embeddings {
+        let values = embeddings.each_mut().map(AsMut::as_mut);
+        for embedding in &values {
             assert_eq!(embedding.len(), n * d, "values of [{n}, {d}]");
         }
         let count = n as f64;
         let mut views = [Panels::dirty(n, d), Panels::dirty(n, d)];
-        let panels = standardise_both(isa, [&*embeddings[0], &*embeddings[1]], epsilon, &mut views);
+        let panels = standardise_both(isa, [&*values[0], &*values[1]], epsilon, &mut views);
         let views = &views;
 
         // What is multiplied for each view's gradient, and by what the product is to be scaled.
@@ -111,7 +113,7 @@ impl BarlowTwins {
             .iter()
             .map(|panel| panel.products.map(|p| (p / count - 1.0 - lambda * p / count) as f32))
             .collect();
-        let rows = embeddings.map(|values| Rows::new(values, d));
+        let rows = values.map(|values| Rows::new(values, d));
         let panel_count = panels.len();
         let group = (panel_count / 16).clamp(1, GROUP);
         (0..panel_count.div_ceil(group)).into_par_iter().for_each(|index| {
@@ -142,6 +144,7 @@ impl BarlowTwins {
             invariance_term: diagonal.iter().map(|c| (c - 1.0) * (c - 1.0)).sum(),
             redundancy_reduction_term: squares - diagonal_squares,
             diagonal: diagonal.iter().map(|&c| c as f32).collect(),
+            gradients: embeddings,
             variation: [0, 1].map(|view| {
                 let spread: f64 = panels.iter().map(|p| p.statistics[view].spread).sum();
                 let offset: f64 = panels.iter().map(|p| p.statistics[view].offset).sum();

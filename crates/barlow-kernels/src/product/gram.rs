@@ -4,10 +4,11 @@ use super::PANEL;
 use super::panels::{DEPTH, Panels};
 use super::partial::{Partials, parts, steps};
 use super::tile::accumulate;
+use super::transpose::transpose;
 use crate::{Buffer, Isa};
 
 /// Rows of the left side that are used again for each panel.
-const ROWS: usize = 48;
+const ROWS: usize = 96;
 
 /// `A·Aᵀ` and `B·Bᵀ`, `[n, n]` each, of `[n, d]` matrices.
 pub(super) fn gram(isa: Isa, matrices: [&Panels; 2]) -> [Panels; 2] {
@@ -32,7 +33,7 @@ fn lower_triangle(
     let mut packed = Buffer::<f32>::dirty(sums.len() / n * DEPTH);
     for (index, (first, count)) in steps.enumerate() {
         let rights = packed.chunks_exact_mut(PANEL * DEPTH).enumerate();
-        rights.for_each(|(p, right)| transpose(matrix, first_panel + p, first, count, right));
+        rights.for_each(|(p, right)| pack(isa, matrix, first_panel + p, first, right));
         for row in (first_panel * PANEL..n).step_by(ROWS) {
             let rows = ROWS.min(n - row);
             let left = matrix.left(row, first / PANEL);
@@ -48,15 +49,13 @@ fn lower_triangle(
 }
 
 /// 64 rows of the matrix as a panel, `[count, 64]`, from column `first` on; 0 for rows past the last.
-fn transpose(matrix: &Panels, row_block: usize, first: usize, count: usize, panel: &mut [f32]) {
+fn pack(isa: Isa, matrix: &Panels, row_block: usize, first: usize, panel: &mut [f32]) {
     let row = row_block * PANEL;
     let rows = PANEL.min(matrix.rows - row);
-    for (block, panel) in panel[..count * PANEL].chunks_mut(PANEL * PANEL).enumerate() {
-        let from = &matrix.panel(first / PANEL + block)[row * PANEL..][..rows * PANEL];
-        for (k, values) in panel.chunks_exact_mut(PANEL).enumerate() {
-            let from = from.iter().skip(k).step_by(PANEL);
-            values.iter_mut().zip(from).for_each(|(value, &from)| *value = from);
-            values[rows..].fill(0.0);
+    for (block, panel) in panel.chunks_exact_mut(PANEL * PANEL).enumerate() {
+        if first + block * PANEL < matrix.columns {
+            let from = &matrix.panel(first / PANEL + block)[row * PANEL..];
+            transpose(isa, from, rows, panel);
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::{Buffer, Isa};
 pub(super) const DEPTH: usize = 128;
 
 /// Rows of the left side that are used again for each panel of the right side.
-const ROWS: usize = 48;
+const ROWS: usize = 96;
 
 /// A matrix `[rows, columns]` in panels of 64 columns: each panel is `[rows, 64]`, the last one
 /// filled up with columns of 0.

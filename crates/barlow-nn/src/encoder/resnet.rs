@@ -9,7 +9,7 @@ use super::{EncoderConfig, Stem};
 use crate::collective::CollectiveError;
 use crate::init::Initializer;
 use crate::layers::{
-    BatchNorm, Convolution, ConvolutionConfig, Finish, global_average_pool, max_pool_3x3,
+    Activation, BatchNorm, Convolution, ConvolutionConfig, Finish, global_average_pool, max_pool_3x3,
 };
 use crate::pass::Pass;
 
@@ -70,16 +70,16 @@ impl ResNet {
     /// # Errors
     /// If a rank is gone or late.
     pub fn forward(&self, view: Tensor<4>, pass: &Pass) -> Result<Tensor<2>, CollectiveError> {
-        let (x, sums) = self.conv1.forward(view, pass);
-        let mut x = self.bn1.forward(x, sums, pass, Finish::relu())?;
+        let (x, sums) = self.conv1.forward(&view.into(), pass);
+        let mut x = self.bn1.forward(&x, sums, pass, Finish::relu())?;
         if self.has_max_pool {
-            x = max_pool_3x3(x);
+            x = max_pool_3x3(&x);
         }
         for block in [&self.layer1, &self.layer2, &self.layer3, &self.layer4].into_iter().flatten()
         {
-            x = block.forward(x, pass)?;
+            x = block.forward(&x, pass)?;
         }
-        Ok(global_average_pool(x))
+        Ok(global_average_pool(&x))
     }
 }
 
@@ -149,25 +149,25 @@ impl Block {
         }
     }
 
-    fn forward(&self, x: Tensor<4>, pass: &Pass) -> Result<Tensor<4>, CollectiveError> {
+    fn forward(&self, x: &Activation, pass: &Pass) -> Result<Activation, CollectiveError> {
         let shortcut = match &self.downsample {
             Some((convolution, norm)) => {
-                let (x, sums) = convolution.forward(x.clone(), pass);
-                norm.forward(x, sums, pass, Finish::default())?
+                let (x, sums) = convolution.forward(x, pass);
+                norm.forward(&x, sums, pass, Finish::default())?
             }
             None => x.clone(),
         };
         let finish = Finish { residual: Some(shortcut), relu: true };
         let (x, sums) = self.conv1.forward(x, pass);
-        let x = self.bn1.forward(x, sums, pass, Finish::relu())?;
-        let (x, sums) = self.conv2.forward(x, pass);
+        let x = self.bn1.forward(&x, sums, pass, Finish::relu())?;
+        let (x, sums) = self.conv2.forward(&x, pass);
         match (&self.conv3, &self.bn3) {
             (Some(conv3), Some(bn3)) => {
-                let x = self.bn2.forward(x, sums, pass, Finish::relu())?;
-                let (x, sums) = conv3.forward(x, pass);
-                bn3.forward(x, sums, pass, finish)
+                let x = self.bn2.forward(&x, sums, pass, Finish::relu())?;
+                let (x, sums) = conv3.forward(&x, pass);
+                bn3.forward(&x, sums, pass, finish)
             }
-            _ => self.bn2.forward(x, sums, pass, finish),
+            _ => self.bn2.forward(&x, sums, pass, finish),
         }
     }
 }

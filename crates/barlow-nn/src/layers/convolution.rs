@@ -1,10 +1,11 @@
 //! Two-dimensional convolution without bias.
 
 use burn::module::{Module, Param};
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor, TensorData};
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 
+use super::activation::Activation;
 use super::norm::ChannelSums;
 use crate::init::Initializer;
 use crate::pass::Pass;
@@ -44,12 +45,23 @@ impl Convolution {
     /// # Shapes
     /// - `x`: `[batch, channels_in, height, width]`
     /// - output: `[batch, channels_out, ceil(height / stride), ceil(width / stride)]`
-    pub fn forward(&self, x: Tensor<4>, pass: &Pass) -> (Tensor<4>, Option<ChannelSums>) {
-        let padding = self.weight.dims()[2] / 2;
-        let stride = [self.stride; 2];
-        let options = ConvOptions::new(stride, [padding; 2], [1; 2], 1);
-        let y = conv2d(x, self.weight.val(), None, options);
+    pub fn forward(&self, x: &Activation, pass: &Pass) -> (Activation, Option<ChannelSums>) {
+        let weight = self.weight.val();
+        if let Some((y, sums)) = x.convolve_on_cpu(weight.clone(), self.stride, pass) {
+            let [batch, channels, height, width] = y.dims();
+            let sums = pass.collective().map(|_| {
+                let sums = sums.map(|values| TensorData::new(values, [channels]));
+                let [sum, squares] = sums.map(|data| Tensor::from_data(data, &Device::flex()));
+                ChannelSums::new(sum, squares, batch * height * width)
+            });
+            return (y, sums);
+        }
+        let padding = weight.dims()[2] / 2;
+        let options = ConvOptions::new([self.stride; 2], [padding; 2], [1; 2], 1);
+        let y = pass.precision().multiply(x.tensor(), weight, |x, weight| {
+            conv2d(x, weight, None, options)
+        });
         let sums = pass.collective().map(|_| ChannelSums::of(&y));
-        (y, sums)
+        (Activation::from(y), sums)
     }
 }

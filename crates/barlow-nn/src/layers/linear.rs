@@ -4,6 +4,7 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
 use crate::init::Initializer;
+use crate::pass::Pass;
 
 /// A linear layer without bias, in PyTorch's layout.
 #[derive(Module, Debug)]
@@ -23,7 +24,8 @@ impl Linear {
     /// # Shapes
     /// - `x`: `[batch, features_in]`
     /// - output: `[batch, features_out]`
-    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        x.matmul(self.weight.val().transpose())
+    pub fn forward(&self, x: Tensor<2>, pass: &Pass) -> Tensor<2> {
+        let weight = self.weight.val().transpose();
+        pass.linear_precision(&x).multiply(x, weight, Tensor::matmul)
     }
 }

@@ -8,7 +8,9 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
+use super::activation::Activation;
 use crate::collective::{Collective, CollectiveError};
+use crate::cpu::Normalisation;
 use crate::init::Initializer;
 use crate::pass::{BatchStatistics, Pass};
 
@@ -27,6 +29,11 @@ pub struct ChannelSums {
 }
 
 impl ChannelSums {
+    /// Sums over `count` values of each channel, both `[channels]`.
+    pub(super) fn new(sum: Tensor<1>, sum_of_squares: Tensor<1>, count: usize) -> Self {
+        Self { sum, sum_of_squares, count }
+    }
+
     /// The sums of `x`, `[batch, channels, height, width]`.
     pub fn of(x: &Tensor<4>) -> Self {
         let [batch, channels, height, width] = x.dims();
@@ -74,17 +81,22 @@ impl ChannelStatistics {
     fn owed(&self) -> BatchStatistics {
         let unbiased = self.count as f64 / (self.count as f64 - 1.0).max(1.0);
         BatchStatistics {
-            mean: self.mean.clone().inner(),
-            variance: self.variance.clone().inner() * unbiased,
+            mean: detached(&self.mean),
+            variance: detached(&self.variance) * unbiased,
         }
     }
+}
+
+/// The tensor without its history; the CPU's kernels give none to begin with.
+fn detached(tensor: &Tensor<1>) -> Tensor<1> {
+    if tensor.device().is_autodiff() { tensor.clone().inner() } else { tensor.clone() }
 }
 
 /// What follows the normalisation in the same step.
 #[derive(Debug, Clone, Default)]
 pub struct Finish {
-    /// Added to the normalised tensor, of its shape.
-    pub residual: Option<Tensor<4>>,
+    /// Added to the normalised activation, of its shape.
+    pub residual: Option<Activation>,
     /// Whether negative values become 0 at the end.
     pub relu: bool,
 }
@@ -97,7 +109,7 @@ impl Finish {
 
     fn apply(self, x: Tensor<4>) -> Tensor<4> {
         let x = match self.residual {
-            Some(residual) => x + residual,
+            Some(residual) => x + residual.tensor(),
             None => x,
         };
         if self.relu { relu(x) } else { x }
@@ -139,11 +151,15 @@ impl BatchNorm {
     /// If a rank is gone or late.
     pub fn forward(
         &self,
-        x: Tensor<4>,
+        x: &Activation,
         sums: Option<ChannelSums>,
         pass: &Pass,
         finish: Finish,
-    ) -> Result<Tensor<4>, CollectiveError> {
+    ) -> Result<Activation, CollectiveError> {
+        if x.is_on_cpu() {
+            return self.forward_on_cpu(x, sums, pass, &finish);
+        }
+        let x = x.tensor();
         let channels = x.dims()[1];
         let (mean, variance) = match pass.collective() {
             Some(collective) => {
@@ -157,7 +173,35 @@ impl BatchNorm {
         let scale = self.weight.val() / (variance + EPSILON).sqrt();
         let shift = self.bias.val() - mean * scale.clone();
         let column = |vector: Tensor<1>| vector.reshape([1, channels, 1, 1]);
-        Ok(finish.apply(x * column(scale) + column(shift)))
+        Ok(finish.apply(x * column(scale) + column(shift)).into())
+    }
+
+    fn forward_on_cpu(
+        &self,
+        x: &Activation,
+        sums: Option<ChannelSums>,
+        pass: &Pass,
+        finish: &Finish,
+    ) -> Result<Activation, CollectiveError> {
+        let vector = |tensor: Tensor<1>| tensor.into_data().iter::<f32>().collect::<Vec<f32>>();
+        let (mean, variance, batch) = match (pass.collective(), sums) {
+            (Some(collective), Some(sums)) => {
+                let statistics = sums.statistics(collective)?;
+                pass.owe(self.running_mean.id, statistics.owed());
+                let batch = (statistics.count, collective.share());
+                (statistics.mean, statistics.variance, Some(batch))
+            }
+            _ => (self.running_mean.val(), self.running_var.val(), None),
+        };
+        let by = Normalisation {
+            mean: vector(mean),
+            variance: vector(variance),
+            weight: self.weight.val(),
+            bias: self.bias.val(),
+            epsilon: EPSILON,
+            batch,
+        };
+        Ok(x.normalise_on_cpu(by, finish.residual.as_ref(), finish.relu))
     }
 
     /// [`BatchNorm::forward`] for rows of features, `[batch, channels]`.
@@ -171,7 +215,8 @@ impl BatchNorm {
         finish: Finish,
     ) -> Result<Tensor<2>, CollectiveError> {
         let [batch, channels] = x.dims();
-        let x = self.forward(x.reshape([batch, channels, 1, 1]), None, pass, finish)?;
+        let x = Activation::from(x.reshape([batch, channels, 1, 1]));
+        let x = self.forward(&x, None, pass, finish)?.tensor();
         Ok(x.reshape([batch, channels]))
     }
 }

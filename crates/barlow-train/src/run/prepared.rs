@@ -5,6 +5,7 @@ use std::sync::Arc;
 use barlow_data::loader::{Loader, LoaderConfig, LoaderError};
 use barlow_data::source::Source;
 use barlow_data::views::ViewPipeline;
+use barlow_nn::Precision;
 use barlow_nn::encoder_file::{self, EncoderFacts};
 use barlow_objectives::{Layer, Objective};
 use burn::tensor::Device;
@@ -45,7 +46,9 @@ impl Prepared {
         let objective = create_objective(run, |layer| output_dim(&encoder, projector, layer))?;
         let needs = objective.needs();
         let dim = output_dim(&encoder, projector, needs.layer);
-        let networks = Networks::new(&encoder, projector, &needs, train.seed, &device);
+        let precision = Precision::of(&train.precision, &run.device);
+        let networks =
+            Networks::new(&encoder, projector, &needs, train.seed, &device, precision);
         let mut state = State::new(networks, objective, optimizer);
         let mut notes = Vec::new();
         let mut has_checkpoint = false;

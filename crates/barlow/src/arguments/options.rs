@@ -97,7 +97,7 @@ pub struct ComputeOptions {
     /// auto, cpu, or a device this program was built for, as cuda:0 [key: `train.device`]
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
-    /// auto or f32 [key: `train.precision`]
+    /// auto, f32 or bf16; auto takes bf16 where it is the faster [key: `train.precision`]
     #[arg(long, value_name = "NAME")]
     pub precision: Option<String>,
     /// Threads that decode images; 0 for one a core; does not change results [key: `data.workers`]

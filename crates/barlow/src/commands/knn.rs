@@ -6,7 +6,7 @@ use anyhow::Context;
 use barlow_data::source::Source;
 use barlow_data::views::{ViewPipeline, ViewPipelineConfig};
 use barlow_eval::{Features, KnnConfig, RepresentConfig, align_labels, knn as classify, represent};
-use barlow_nn::encoder_file;
+use barlow_nn::{Precision, encoder_file};
 use serde_json::json;
 
 use super::output;
@@ -43,7 +43,8 @@ pub fn knn(arguments: &KnnArguments) -> anyhow::Result<Exit> {
         views: vec![],
     })?);
     let workers = images::workers(settings.workers);
-    let config = RepresentConfig { batch_size: settings.batch_size, workers };
+    let precision = Precision::of(&settings.precision, &device);
+    let config = RepresentConfig { batch_size: settings.batch_size, workers, precision };
     let train = images::open_labelled(&settings.train, settings.max_images)?;
     let test = images::open_labelled(&settings.test, settings.max_images)?;
 

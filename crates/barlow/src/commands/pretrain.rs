@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use barlow_data::source::{SourceKind, SourceSpec};
+use barlow_nn::Precision;
 use barlow_nn::collective::SingleRank;
 use barlow_objectives::Registry;
 use barlow_train::interrupt::{Interrupt, Signal};
@@ -47,6 +48,10 @@ pub fn pretrain(arguments: &PretrainArguments, registry: &Registry) -> anyhow::R
         output::message(&remark);
     }
     images::settle(&mut settings, &*source)?;
+    let device: DeviceChoice = settings.train.device.parse()?;
+    // What this machine chooses is what the run is, wherever it is resumed.
+    settings.train.precision =
+        Precision::of(&settings.train.precision, &device.open()).name().to_owned();
     if let Some((path, text)) = &earlier {
         refuse_changes(text, path, &settings)?;
     }
@@ -67,7 +72,6 @@ pub fn pretrain(arguments: &PretrainArguments, registry: &Registry) -> anyhow::R
         _ => OpenMode::New,
     };
     let directory = RunDirectory::open(&path, mode)?;
-    let device: DeviceChoice = settings.train.device.parse()?;
     let environment = environment(&device, &machine);
     if directory.state() == RunState::Fresh {
         if arguments.resume {
