@@ -1,10 +1,10 @@
 //! What the sums over pixels become: numbers for each channel, computed in f64.
 //!
 //! With r = 1/√(variance + eps) and x̂ = (y - mean)·r, the norm is γ·x̂ + β. Of the gradient g' of its
-//! output, S1 = Σ g' and S2 = Σ g'·y over all n pixels:
+//! output, S1 = Σ g' and S2 = Σ g'·(y - mean) over all n pixels:
 //!
 //! ```text
-//! dβ = S1        dγ = Σ g'·x̂ = r·(S2 - mean·S1)        dy = γ·r·(g' - S1/n - x̂·dγ/n)
+//! dβ = S1        dγ = Σ g'·x̂ = r·S2        dy = γ·r·(g' - S1/n - x̂·dγ/n)
 //! ```
 
 /// dy = a·g' + b·y + k for each channel.
@@ -33,7 +33,7 @@ impl Coefficients {
         count: usize,
     ) -> Self {
         let n = count as f64;
-        let (d_weight, _) = parameter_gradients(sums, mean, variance, eps);
+        let (d_weight, _) = parameter_gradients(sums, variance, eps);
         let mut result = Self::evaluation(variance, eps, weight);
         for c in 0..weight.len() {
             let r = reciprocal_deviation(variance[c], eps);
@@ -65,16 +65,14 @@ impl Coefficients {
 /// If there is not one number for each channel in all of them.
 pub fn parameter_gradients(
     sums: (&[f64], &[f64]),
-    mean: &[f32],
     variance: &[f32],
     eps: f64,
 ) -> (Vec<f32>, Vec<f32>) {
-    let channels = mean.len();
-    let lengths = [sums.0.len(), sums.1.len(), variance.len()];
-    assert_eq!(lengths, [channels; 3], "one number for each channel");
+    let channels = variance.len();
+    assert_eq!([sums.0.len(), sums.1.len()], [channels; 2], "one number for each channel");
     let weight = (0..channels).map(|c| {
         let r = reciprocal_deviation(variance[c], eps);
-        (r * (sums.1[c] - f64::from(mean[c]) * sums.0[c])) as f32
+        (r * sums.1[c]) as f32
     });
     (weight.collect(), sums.0.iter().map(|s| *s as f32).collect())
 }

@@ -7,7 +7,7 @@
 
 use rayon::prelude::*;
 
-use super::period;
+use super::{period, periodic};
 use crate::isa::per_isa;
 use crate::{Activation, Element, Isa};
 
@@ -16,28 +16,31 @@ use crate::{Activation, Element, Isa};
 /// # Numerics
 /// Pieces in f32, their sum in f64, rounded to f32 at the end.
 pub fn channel_sums<T: Element>(isa: Isa, y: &Activation<T>) -> (Vec<f32>, Vec<f32>) {
-    let (sum, squares) = gradient_sums(isa, y, y, None);
+    let (sum, squares) = gradient_sums(isa, y, y, &vec![0.0; y.strip().channels], None);
     let round = |values: Vec<f64>| values.into_iter().map(|v| v as f32).collect();
     (round(sum), round(squares))
 }
 
-/// Σ g' and Σ g'·y over the pixels of each channel, where g' is the gradient `g` with 0 where `x`
+/// Σ g' and Σ g'·(y - mean) over the pixels of each channel, where g' is the gradient `g` with 0 where `x`
 /// (the output of a ReLU) is not positive, and `g` itself where there is no `x`.
 ///
 /// # Numerics
-/// Pieces in f32, their sum in f64.
+/// Pieces in f32, their sum in f64. The mean is taken off each value, not off the sum, where what is
+/// left would be small beside what was rounded.
 ///
 /// # Panics
-/// If shapes differ.
+/// If shapes differ or there is not one mean for each channel.
 pub fn gradient_sums<T: Element>(
     isa: Isa,
     g: &Activation<T>,
     y: &Activation<T>,
+    mean: &[f32],
     x: Option<&Activation<T>>,
 ) -> (Vec<f64>, Vec<f64>) {
     let strip = g.strip();
     assert_eq!(strip, y.strip(), "gradient and input differ in shape");
     assert!(x.is_none_or(|x| x.strip() == strip), "gradient and output differ in shape");
+    let mean = periodic(strip, mean);
     let pitch = strip.channel_pitch();
     let piece = (strip.piece_pixels() * pitch).max(1);
     let mut partial = vec![0.0_f32; g.pixels().len().div_ceil(piece) * 2 * pitch];
@@ -48,7 +51,7 @@ pub fn gradient_sums<T: Element>(
         let (first, second) = sums.split_at_mut(pitch);
         let (g, y) = (&g.pixels()[range.clone()], &y.pixels()[range]);
         let mut scratch = vec![0.0; 2 * period(strip)];
-        add_products(isa, g, y, x, &mut scratch, first, second);
+        add_products(isa, g, y, &mean, x, &mut scratch, first, second);
     });
     let mut total = vec![0.0_f64; 2 * pitch];
     for sums in partial.chunks((2 * pitch).max(1)) {
@@ -68,6 +71,7 @@ per_isa! {
     fn add_products<T: Element>(
         g: &[T],
         y: &[T],
+        mean: &[f32],
         x: Option<&[T]>,
         scratch: &mut [f32],
         first: &mut [f32],
@@ -79,12 +83,12 @@ per_isa! {
             Some(x) => {
                 let periods = g.chunks(period).zip(y.chunks(period)).zip(x.chunks(period));
                 for ((g, y), x) in periods {
-                    add_period::<T, true>(g, y, x, sums, products);
+                    add_period::<T, true>(g, y, mean, x, sums, products);
                 }
             }
             None => {
                 for (g, y) in g.chunks(period).zip(y.chunks(period)) {
-                    add_period::<T, false>(g, y, y, sums, products);
+                    add_period::<T, false>(g, y, mean, y, sums, products);
                 }
             }
         }
@@ -98,12 +102,13 @@ per_isa! {
 fn add_period<T: Element, const MASK: bool>(
     g: &[T],
     y: &[T],
+    mean: &[f32],
     x: &[T],
     sums: &mut [f32],
     products: &mut [f32],
 ) {
     let n = g.len();
-    let (y, x) = (&y[..n], &x[..n]);
+    let (y, mean, x) = (&y[..n], &mean[..n], &x[..n]);
     let (sums, products) = (&mut sums[..n], &mut products[..n]);
     for i in 0..n {
         let mut gradient = g[i].to_f32();
@@ -111,7 +116,7 @@ fn add_period<T: Element, const MASK: bool>(
             gradient = if x[i].to_f32() > 0.0 { gradient } else { 0.0 };
         }
         sums[i] += gradient;
-        products[i] += gradient * y[i].to_f32();
+        products[i] += gradient * (y[i].to_f32() - mean[i]);
     }
 }
 

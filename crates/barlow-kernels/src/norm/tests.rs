@@ -79,15 +79,19 @@ fn sums_agree<T: Element>() {
         let [gs, ys, xs] = [&g, &y, &x].map(|a| wide(&a.to_planes()));
         // Piecewise f32: rounding grows with Σ|terms|, here at most 4 for each pixel.
         let pixels = strip.inner_pixels() as f64;
+        let mean = fill("mean", strip.channels, -1.0, 1.0);
         for mask in [false, true] {
             let masked = |i: usize| if mask && xs[i] <= 0.0 { 0.0 } else { gs[i] };
             let expected = [
                 sum_channels(strip, (0..gs.len()).map(masked)),
-                sum_channels(strip, (0..gs.len()).map(|i| masked(i) * ys[i])),
+                sum_channels(
+                    strip,
+                    (0..gs.len()).map(|i| masked(i) * (ys[i] - f64::from(mean[channel_of(strip, i)]))),
+                ),
             ];
             let mut first = None;
             for isa in Isa::available() {
-                let found = gradient_sums(isa, &g, &y, mask.then_some(&x));
+                let found = gradient_sums(isa, &g, &y, &mean, mask.then_some(&x));
                 for (found, expected) in [&found.0, &found.1].into_iter().zip(&expected) {
                     for (found, expected) in found.iter().zip(expected) {
                         let off = (found - expected).abs();
@@ -162,15 +166,15 @@ fn backward_agrees<T: Element>() {
             for isa in Isa::available() {
                 let case = (isa, strip, mask, residual, training);
                 let x = mask.then_some(&x);
-                let sums = gradient_sums(isa, &g, &y, x);
-                let sums = (&sums.0[..], &sums.1[..]);
                 let (mean, variance) = (round(&mean), round(&variance));
+                let sums = gradient_sums(isa, &g, &y, &mean, x);
+                let sums = (&sums.0[..], &sums.1[..]);
                 let by = if training {
                     Coefficients::training(sums, &mean, &variance, EPS, &weight, n)
                 } else {
                     Coefficients::evaluation(&variance, EPS, &weight)
                 };
-                let found = parameter_gradients(sums, &mean, &variance, EPS);
+                let found = parameter_gradients(sums, &variance, EPS);
                 let scale = 1e-5 * n as f64;
                 assert_close::<f32>(&found.0, &d_weight, allowed.max(scale), &case);
                 assert_close::<f32>(&found.1, &d_bias, scale, &case);
@@ -230,9 +234,9 @@ fn gradients_match_finite_differences() {
         let variance: Vec<f32> = (0..3).map(|c| squares[c] / 12.0 - mean[c] * mean[c]).collect();
         let (scale, shift) = scale_and_shift(&mean, &variance, EPS, &gamma, &beta);
         let x = normalise(isa, &y, &scale, &shift, Some(&r), true);
-        let sums = gradient_sums(isa, &g, &y, Some(&x));
+        let sums = gradient_sums(isa, &g, &y, &mean, Some(&x));
         let sums = (&sums.0[..], &sums.1[..]);
-        let (d_gamma, d_beta) = parameter_gradients(sums, &mean, &variance, EPS);
+        let (d_gamma, d_beta) = parameter_gradients(sums, &variance, EPS);
         let by = Coefficients::training(sums, &mean, &variance, EPS, &gamma, 12);
         let (dy, dr) = normalise_backward(isa, g.clone(), &y, Some(&x), &by, true);
         let found = [dy.to_planes(), dr.unwrap().to_planes(), d_gamma, d_beta];
@@ -248,7 +252,7 @@ fn results_do_not_depend_on_the_number_of_threads() {
     let [g, y] = ["g", "y"].map(|name| filled::<f32>(name, strip, -2.0, 2.0));
     let isa = Isa::best();
     on_any_threads(|| {
-        let sums = gradient_sums(isa, &g, &y, Some(&y));
+        let sums = gradient_sums(isa, &g, &y, &[0.3; 20], Some(&y));
         let x = normalise(isa, &y, &[0.7; 20], &[0.1; 20], Some(&g), true);
         let weight = [0.9; 20];
         let by = Coefficients::evaluation(&[1.3; 20], EPS, &weight);

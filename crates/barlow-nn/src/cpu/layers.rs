@@ -144,9 +144,9 @@ impl Normalisation {
         tape.push_shared(isa, output, move |gradients, index| {
             let Some(gradient) = gradients.take(index) else { return };
             let mask = mask.as_deref();
-            let own = kernels::gradient_sums(isa, &gradient, &y, mask);
+            let own = kernels::gradient_sums(isa, &gradient, &y, &mean, mask);
             let (of_weight, of_bias) =
-                kernels::parameter_gradients((&own.0, &own.1), &mean, &variance, epsilon);
+                kernels::parameter_gradients((&own.0, &own.1), &variance, epsilon);
             gradients.parameter(slots[0], of_weight);
             gradients.parameter(slots[1], of_bias);
             let weight = weight.storage::<f32>();
