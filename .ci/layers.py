@@ -11,11 +11,13 @@ KNOWS = {
     "barlow-random": set(),
     "barlow-testing": set(),
     "barlow-data": {"barlow-random"},
-    "barlow-nn": {"barlow-random"},
-    "barlow-objectives": {"barlow-nn"},
+    "barlow-kernels": set(),
+    "barlow-nn": {"barlow-kernels", "barlow-random"},
+    "barlow-objectives": {"barlow-kernels", "barlow-nn"},
     "barlow-eval": {"barlow-data", "barlow-nn"},
     "barlow-train": {
-        "barlow-data", "barlow-eval", "barlow-nn", "barlow-objectives", "barlow-random"
+        "barlow-data", "barlow-eval", "barlow-kernels", "barlow-nn", "barlow-objectives",
+        "barlow-random"
     },
     "barlow": {
         "barlow-data", "barlow-eval", "barlow-nn", "barlow-objectives", "barlow-train"

@@ -19,13 +19,19 @@
 //! gradient is that of the global loss, while the official all-reduce leaves each rank with its own
 //! share of it, 1/ranks once averaged. Numbers in tests: `reference/objective.py`.
 
+mod kernels;
+mod operations;
+
+#[cfg(test)]
+mod tests;
+
 use barlow_nn::collective::CollectiveError;
 use burn::tensor::Tensor;
 
 use crate::objective::{
     Evaluation, Finding, Objective, Reading, StepContext, Verdict, ViewGradients, ViewOutputs,
 };
-use crate::standardise::{Standardised, host_sum};
+use crate::standardise::host_sum;
 
 /// How the sum of squared cross-correlations is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +68,7 @@ pub struct BarlowTwinsLoss {
     pub diagonal: Tensor<2>,
     /// Gradients of the loss for both embeddings, `[n, d]`.
     pub gradients: [Tensor<2>; 2],
-    /// The smaller of the two views' [`Standardised::variation`].
+    /// The smaller of the two views' [`Standardised::variation`](crate::Standardised).
     pub variation: f64,
 }
 
@@ -87,50 +93,13 @@ impl BarlowTwins {
     /// - `embeddings`: two `[n, d]`
     ///
     /// # Numerics
-    /// Products and means in the tensors' precision; sums over dimensions on the host in f64.
+    /// Products in the tensors' precision, on the CPU by kernels that sum means in f64, elsewhere by
+    /// the engine's operations; sums over dimensions on the host in f64.
     pub fn loss(&self, embeddings: [Tensor<2>; 2], form: CrossCorrelationForm) -> BarlowTwinsLoss {
-        let [n, _] = embeddings[0].dims();
-        let count = n as f64;
-        let [a, b] = embeddings.map(Standardised::new);
-        let diagonal = (a.values.clone() * b.values.clone()).mean_dim(0);
-
-        // Σᵢⱼ Cᵢⱼ², B Cᵀ and A C.
-        let (squares, b_ct, a_c) = match form {
-            CrossCorrelationForm::Gram => {
-                let gram = |x: &Standardised| x.values.clone().matmul(x.values.clone().transpose());
-                let (gram_a, gram_b) = (gram(&a), gram(&b)); // [n, n]
-                let product = (gram_a.clone() * gram_b.clone()).sum_dim(1);
-                (
-                    host_sum(&product) / (count * count),
-                    gram_b.matmul(a.values.clone()) / count,
-                    gram_a.matmul(b.values.clone()) / count,
-                )
-            }
-            CrossCorrelationForm::Matrix => {
-                let c = a.values.clone().transpose().matmul(b.values.clone()) / count; // [d, d]
-                (
-                    host_sum(&(c.clone() * c.clone()).sum_dim(1)),
-                    b.values.clone().matmul(c.clone().transpose()),
-                    a.values.clone().matmul(c),
-                )
-            }
-        };
-
-        let diagonal_squares = host_sum(&(diagonal.clone() * diagonal.clone()));
-        let invariance_term = host_sum(&(diagonal.clone() - 1.0).powf_scalar(2.0));
-        let redundancy_reduction_term = squares - diagonal_squares;
-        let weight = (diagonal.clone() - 1.0) - diagonal.clone() * self.lambda; // [1, d]
-        let gradient = |own: &Standardised, other: &Standardised, product: Tensor<2>| {
-            let gradient = other.values.clone() * weight.clone() + product * self.lambda;
-            own.backward(gradient * (2.0 / count))
-        };
-        BarlowTwinsLoss {
-            loss: invariance_term + self.lambda * redundancy_reduction_term,
-            invariance_term,
-            redundancy_reduction_term,
-            gradients: [gradient(&a, &b, b_ct), gradient(&b, &a, a_c)],
-            diagonal,
-            variation: a.variation.min(b.variation),
+        if kernels::serve(&embeddings) {
+            kernels::loss(self.lambda, embeddings, form)
+        } else {
+            operations::loss(self.lambda, embeddings, form)
         }
     }
 }

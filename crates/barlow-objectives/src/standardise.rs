@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 /// Added to the variance (official main.py: `BatchNorm1d` with PyTorch's default).
-const EPSILON: f64 = 1e-5;
+pub(crate) const EPSILON: f64 = 1e-5;
 
 /// Rows standardised column by column: `A = (Z - mean) / sqrt(variance + 1e-5)`, biased variance,
 /// no affine.

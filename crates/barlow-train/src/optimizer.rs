@@ -7,6 +7,7 @@
 
 mod fixed_sum;
 mod lars;
+mod square_sum;
 
 use std::collections::BTreeMap;
 
@@ -22,6 +23,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 pub use fixed_sum::{fixed_sum, norm};
 pub use lars::Lars;
+pub use square_sum::SquareSum;
 
 use crate::schedule::Rates;
 use crate::settings::{OptimizerName, OptimizerSettings};
@@ -66,6 +68,15 @@ enum Memory {
     AdamW(AdamWState<1>),
 }
 
+/// A tensor after a step, and how far that step went.
+#[derive(Debug, Clone)]
+pub struct Update {
+    /// The tensor's new values, `[n]`.
+    pub value: Tensor<1>,
+    /// For weights `‖Δw‖²` and `‖w‖²`, of the change and of the tensor before it.
+    pub squares: Option<[SquareSum; 2]>,
+}
+
 /// An optimizer and what it remembers of each tensor.
 pub struct Optimizer {
     rule: Rule,
@@ -81,6 +92,16 @@ impl std::fmt::Debug for Optimizer {
         };
         let tensors = self.memories.len();
         f.debug_struct("Optimizer").field("rule", &rule).field("tensors", &tensors).finish()
+    }
+}
+
+impl Update {
+    fn between(class: ParameterClass, mut value: Tensor<1>, updated: Tensor<1>) -> Self {
+        let squares = (class == ParameterClass::Weights).then(|| {
+            let mut change = updated.clone() - value.clone();
+            [SquareSum::of(&mut change), SquareSum::of(&mut value)]
+        });
+        Self { value: updated, squares }
     }
 }
 
@@ -118,7 +139,7 @@ impl Optimizer {
     /// The tensor called `name` after a step.
     ///
     /// # Shapes
-    /// - `value`, `gradient` and output: `[n]`, outside any gradient graph
+    /// - `value` and `gradient`: `[n]`, outside any gradient graph
     pub fn step(
         &mut self,
         name: &str,
@@ -126,17 +147,17 @@ impl Optimizer {
         rates: Rates,
         value: Tensor<1>,
         gradient: Tensor<1>,
-    ) -> Tensor<1> {
+    ) -> Update {
         let rate = class.rate(rates);
         let memory = self.memories.remove(name);
-        let (value, memory) = match &self.rule {
+        let (update, memory) = match &self.rule {
             Rule::Lars(lars) => {
                 let buffer = match memory {
                     Some(Memory::Buffer(buffer)) => Some(buffer),
                     _ => None,
                 };
-                let (value, buffer) = lars.step(class, rate, value, gradient, buffer);
-                (value, Some(Memory::Buffer(buffer)))
+                let (value, buffer, squares) = lars.step(class, rate, value, gradient, buffer);
+                (Update { value, squares }, Some(Memory::Buffer(buffer)))
             }
             Rule::Sgd { weights, biases_and_norms } => {
                 let state = match memory {
@@ -144,8 +165,8 @@ impl Optimizer {
                     _ => None,
                 };
                 let sgd = if class == ParameterClass::Weights { weights } else { biases_and_norms };
-                let (value, state) = sgd.step(rate, value, gradient, state);
-                (value, state.map(Memory::Sgd))
+                let (updated, state) = sgd.step(rate, value.clone(), gradient, state);
+                (Update::between(class, value, updated), state.map(Memory::Sgd))
             }
             Rule::AdamW { weights, biases_and_norms } => {
                 let state = match memory {
@@ -154,12 +175,12 @@ impl Optimizer {
                 };
                 let adam =
                     if class == ParameterClass::Weights { weights } else { biases_and_norms };
-                let (value, state) = adam.step(rate, value, gradient, state);
-                (value, state.map(Memory::AdamW))
+                let (updated, state) = adam.step(rate, value.clone(), gradient, state);
+                (Update::between(class, value, updated), state.map(Memory::AdamW))
             }
         };
         self.memories.extend(memory.map(|memory| (name.to_owned(), memory)));
-        value
+        update
     }
 
     /// What is remembered, as arrays called `TENSOR:momentum`, and for AdamW `:first_moment`,

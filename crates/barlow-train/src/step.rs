@@ -7,7 +7,7 @@ use barlow_objectives::{Evaluation, Objective, StepContext};
 use burn::tensor::Tensor;
 
 use crate::networks::{Forward, Networks};
-use crate::optimizer::{Optimizer, ParameterClass, fixed_sum};
+use crate::optimizer::{Optimizer, ParameterClass, SquareSum};
 use crate::schedule::Rates;
 
 /// Loss and gradients of one batch, not yet applied.
@@ -52,7 +52,7 @@ impl Step {
             gradients.insert(format!("{OBJECTIVE}{name}"), gradient.clone().flatten(0, 1));
         }
         let not_finite = if evaluation.loss.is_finite() {
-            first_not_finite(&gradients).map(|name| format!("the gradient of `{name}`"))
+            first_not_finite(&mut gradients).map(|name| format!("the gradient of `{name}`"))
         } else {
             Some("the loss".to_owned())
         };
@@ -82,13 +82,9 @@ impl Step {
         let mut update = |name: &str, shape: &[usize], value: Tensor<1>| {
             let gradient = gradients.remove(name)?;
             let class = ParameterClass::of(shape);
-            let updated = optimizer.step(name, class, rates, value.clone(), gradient);
-            if class == ParameterClass::Weights {
-                let change = updated.clone() - value.clone();
-                squares.push(fixed_sum(change.clone() * change));
-                squares.push(fixed_sum(value.clone() * value));
-            }
-            Some(updated)
+            let updated = optimizer.step(name, class, rates, value, gradient);
+            squares.extend(updated.squares.into_iter().flatten());
+            Some(updated.value)
         };
         networks.update(&mut update);
         let mut parameters = objective.parameters();
@@ -127,26 +123,17 @@ fn backward(
 }
 
 /// The first tensor, by name, with a value that is not finite: its sum of squares is not either
-/// (nor is it where squares overflow, which no update survives).
-fn first_not_finite(gradients: &BTreeMap<String, Tensor<1>>) -> Option<&str> {
-    let squares: Vec<Tensor<1>> =
-        gradients.values().map(|g| fixed_sum(g.clone() * g.clone())).collect();
-    let squares = numbers(squares);
-    gradients.keys().zip(squares).find(|(_, s)| !s.is_finite()).map(|(name, _)| name.as_str())
+/// (nor is it where squares overflow f32, which no update survives).
+fn first_not_finite(gradients: &mut BTreeMap<String, Tensor<1>>) -> Option<&str> {
+    let squares = SquareSum::read(gradients.values_mut().map(SquareSum::of).collect());
+    let is_finite = |square: f64| (square as f32).is_finite();
+    gradients.keys().zip(squares).find(|(_, s)| !is_finite(*s)).map(|(name, _)| name.as_str())
 }
 
 /// `sqrt(Σ changes / Σ values)` of alternating sums of squares.
-fn relative_update(squares: Vec<Tensor<1>>) -> f64 {
-    let squares = numbers(squares);
+fn relative_update(squares: Vec<SquareSum>) -> f64 {
+    let squares = SquareSum::read(squares);
     let change: f64 = squares.iter().step_by(2).sum();
     let value: f64 = squares.iter().skip(1).step_by(2).sum();
     if value > 0.0 { (change / value).sqrt() } else { 0.0 }
-}
-
-/// Tensors of one value each, read from the device at once.
-fn numbers(tensors: Vec<Tensor<1>>) -> Vec<f64> {
-    if tensors.is_empty() {
-        return vec![];
-    }
-    Tensor::cat(tensors, 0).into_data().iter::<f64>().collect()
 }

@@ -14,9 +14,10 @@
 //! `min(η ‖p‖ / (‖g‖ + decay ‖p‖ + 1e-8) / rate, 1)`, so that a layer's step is at most its plain
 //! rate; where a norm is 0 there is no decay either.
 
-use burn::tensor::Tensor;
+use barlow_kernels::{Isa, LarsClass};
+use burn::tensor::{Tensor, TensorData};
 
-use super::{ParameterClass, norm};
+use super::{ParameterClass, SquareSum, fixed_sum, norm, square_sum};
 
 /// Added to the denominator of the clipped ratio (solo-learn's LARS).
 const CLIPPED_EPSILON: f64 = 1e-8;
@@ -35,7 +36,9 @@ pub struct Lars {
 }
 
 impl Lars {
-    /// A tensor and its buffer after a step at `rate`.
+    /// A tensor and its buffer after a step at `rate`; for weights also `‖Δw‖²` and `‖w‖²`.
+    ///
+    /// On the CPU by a kernel, elsewhere by the engine's operations.
     ///
     /// # Shapes
     /// - `value`, `gradient`, `buffer` and both outputs: `[n]`
@@ -46,7 +49,63 @@ impl Lars {
         value: Tensor<1>,
         gradient: Tensor<1>,
         buffer: Option<Tensor<1>>,
-    ) -> (Tensor<1>, Tensor<1>) {
+    ) -> (Tensor<1>, Tensor<1>, Option<[SquareSum; 2]>) {
+        let tensors = [Some(&value), Some(&gradient), buffer.as_ref()];
+        if tensors.into_iter().flatten().all(square_sum::is_on_cpu) {
+            self.by_kernel(class, rate, value, gradient, buffer)
+        } else {
+            self.by_operations(class, rate, value, gradient, buffer)
+        }
+    }
+
+    pub(super) fn by_kernel(
+        &self,
+        class: ParameterClass,
+        rate: f64,
+        value: Tensor<1>,
+        gradient: Tensor<1>,
+        buffer: Option<Tensor<1>>,
+    ) -> (Tensor<1>, Tensor<1>, Option<[SquareSum; 2]>) {
+        let device = value.device();
+        let is_first = buffer.is_none();
+        let (mut value, gradient) = (value.into_data(), gradient.into_data());
+        let mut buffer = match buffer {
+            Some(buffer) => buffer.into_data(),
+            None => {
+                TensorData::new(vec![0.0_f32; gradient.num_elements()], gradient.shape().clone())
+            }
+        };
+        let class = match class {
+            ParameterClass::BiasesAndNorms => LarsClass::Plain,
+            ParameterClass::Weights => LarsClass::Adapted {
+                weight_decay: self.weight_decay,
+                trust_coefficient: self.trust_coefficient,
+                is_clipped: self.clip_trust_ratio,
+            },
+        };
+        let sums = barlow_kernels::Lars { rate, momentum: self.momentum, class }.step(
+            Isa::best(),
+            value.as_mut_slice().expect("it holds f32"),
+            gradient.as_slice().expect("it holds f32"),
+            buffer.as_mut_slice().expect("it holds f32"),
+            is_first,
+        );
+        let squares = match class {
+            LarsClass::Plain => None,
+            LarsClass::Adapted { .. } => Some([sums.change, sums.value].map(SquareSum::Known)),
+        };
+        let [value, buffer] = [value, buffer].map(|data| Tensor::from_data(data, &device));
+        (value, buffer, squares)
+    }
+
+    pub(super) fn by_operations(
+        &self,
+        class: ParameterClass,
+        rate: f64,
+        value: Tensor<1>,
+        gradient: Tensor<1>,
+        buffer: Option<Tensor<1>>,
+    ) -> (Tensor<1>, Tensor<1>, Option<[SquareSum; 2]>) {
         let direction = match class {
             ParameterClass::BiasesAndNorms => gradient,
             ParameterClass::Weights if self.clip_trust_ratio => {
@@ -58,7 +117,12 @@ impl Lars {
             Some(buffer) => buffer * self.momentum + direction,
             None => direction,
         };
-        (value - buffer.clone() * rate, buffer)
+        let updated = value.clone() - buffer.clone() * rate;
+        let squares = (class == ParameterClass::Weights).then(|| {
+            let change = updated.clone() - value.clone();
+            [change, value].map(|v| SquareSum::Pending(fixed_sum(v.clone() * v)))
+        });
+        (updated, buffer, squares)
     }
 
     fn adapted(&self, value: &Tensor<1>, gradient: Tensor<1>) -> Tensor<1> {

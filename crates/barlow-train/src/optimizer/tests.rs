@@ -72,8 +72,8 @@ fn ten_steps_match_the_fixtures_across_a_restored_state() {
                 };
                 let class = ParameterClass::of(shape);
                 let value = values[name].clone();
-                let value = optimizer.step(name, class, rates, value, tensor(gradient));
-                values.insert(name.clone(), value);
+                let update = optimizer.step(name, class, rates, value, tensor(gradient));
+                values.insert(name.clone(), update.value);
             }
             // Half way through, everything goes through a checkpoint's arrays.
             if step == 4 {
@@ -99,4 +99,48 @@ fn ten_steps_match_the_fixtures_across_a_restored_state() {
         }
     }
     assert!(deviations.is_empty(), "{}", deviations.join("\n"));
+}
+
+#[test]
+fn lars_by_kernel_and_by_operations_agree() {
+    let device = Device::flex();
+    let tensor = |name: String, n| {
+        Tensor::<1>::from_data(TensorData::new(fill(&name, n, -1.0, 1.0), [n]), &device)
+    };
+    let values = |tensor: &Tensor<1>| tensor.clone().into_data().iter::<f64>().collect::<Vec<_>>();
+    for (n, clip_trust_ratio) in [(1, false), (37, true), (5000, false), (70_001, true)] {
+        for class in [ParameterClass::Weights, ParameterClass::BiasesAndNorms] {
+            let lars = Lars {
+                momentum: 0.9,
+                weight_decay: 0.01,
+                trust_coefficient: 0.02,
+                clip_trust_ratio,
+            };
+            let start = tensor(format!("value/{n}"), n);
+            let (mut kernel, mut operations) = ((start.clone(), None), (start, None));
+            for step in 0..3 {
+                let gradient = tensor(format!("gradient/{n}/{step}"), n);
+                let (value, buffer) = kernel;
+                let (value, buffer, squares) =
+                    lars.by_kernel(class, 0.2, value, gradient.clone(), buffer);
+                let found = squares.map(|squares| SquareSum::read(squares.into()));
+                kernel = (value, Some(buffer));
+                let (value, buffer) = operations;
+                let (value, buffer, squares) =
+                    lars.by_operations(class, 0.2, value, gradient, buffer);
+                let expected = squares.map(|squares| SquareSum::read(squares.into()));
+                operations = (value, Some(buffer));
+
+                let sums = found.iter().flatten().zip(expected.iter().flatten());
+                for (found, expected) in sums {
+                    // A change is the difference of rounded values.
+                    assert!((found - expected).abs() <= 1e-4 * expected, "{found}, {expected}");
+                }
+                assert_eq!(found.is_some(), expected.is_some());
+                for (found, expected) in values(&kernel.0).iter().zip(values(&operations.0)) {
+                    assert!((found - expected).abs() <= 1e-6, "{n}: {found}, {expected}");
+                }
+            }
+        }
+    }
 }
