@@ -7,6 +7,7 @@ use super::fixed_sum;
 
 /// A sum of squares.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "all of a run's are of one kind")]
 pub enum SquareSum {
     /// Its value.
     Known(f64),
@@ -19,7 +20,7 @@ impl SquareSum {
     ///
     /// On the CPU the tensor is read where it is if nothing else holds it, hence `&mut`; its values
     /// stay.
-    pub fn of(values: &mut Tensor<1>) -> Self {
+    pub(crate) fn of(values: &mut Tensor<1>) -> Self {
         if !is_on_cpu(values) {
             return Self::Pending(fixed_sum(values.clone() * values.clone()));
         }
@@ -32,7 +33,7 @@ impl SquareSum {
     }
 
     /// The values of many, those on a device read at once.
-    pub fn read(sums: Vec<Self>) -> Vec<f64> {
+    pub(crate) fn read(sums: Vec<Self>) -> Vec<f64> {
         let is_pending = |sum: &Self| match sum {
             Self::Known(_) => None,
             Self::Pending(sum) => Some(sum.clone()),
