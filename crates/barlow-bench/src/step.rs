@@ -1,7 +1,23 @@
 //! `step`: whole training steps without the optimizer.
+//!
+//! Before one is timed, the gradients of its network by our own kernels are held to those by the
+//! engine's ordinary operations, on a few images.
+
+use std::hint::black_box;
+
+use anyhow::ensure;
+use barlow_nn::collective::SingleRank;
+use barlow_nn::{
+    EncoderConfig, EncoderName, Initializer, Network, Pass, ProjectorConfig, Stem, named,
+};
+use barlow_objectives::{BarlowTwins, Needs, StepContext};
+use barlow_random::Key;
+use barlow_train::networks::Networks;
+use barlow_train::step::Step;
+use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::arguments::{Options, Selection};
-use crate::work::{Claim, Precision, Work, time_ours};
+use crate::work::{Claim, Precision, Repeat, Work, time_ours};
 
 /// Against PyTorch's best mode of all, and f32 against its best f32.
 const RESNET18: &[Claim] = &[
@@ -17,32 +33,120 @@ pub(crate) const WORKS: [Work; 4] = [
         images: 32,
         peer: &["step.py", "--width=64", "--side=32", "--channels=3", "--batch=32"],
         claims: RESNET18,
-        prepare: None,
+        prepare: Some(|precision| pairs(precision, 64, [32, 3, 32, 32])),
     },
     Work {
         name: "step-resnet18-w64-32px-c3-n256",
         images: 256,
         peer: &["step.py", "--width=64", "--side=32", "--channels=3", "--batch=256"],
         claims: RESNET18,
-        prepare: None,
+        prepare: Some(|precision| pairs(precision, 64, [256, 3, 32, 32])),
     },
     Work {
         name: "step-resnet18-w16-28px-c1-n256",
         images: 256,
         peer: &["step.py", "--width=16", "--side=28", "--channels=1", "--batch=256"],
         claims: &[Claim { precision: Precision::Auto, against: "", at_least: 1.2, aim: 1.7 }],
-        prepare: None,
+        prepare: Some(|precision| pairs(precision, 16, [256, 1, 28, 28])),
     },
     Work {
         name: "pass-resnet50-224px-n16",
         images: 16,
         peer: &["step.py", "--model=resnet50", "--side=224", "--batch=16"],
         claims: &[Claim { precision: Precision::Auto, against: "", at_least: 0.9, aim: 1.15 }],
-        prepare: None,
+        prepare: Some(one_view),
     },
 ];
 
 /// Times ours.
 pub(crate) fn run(selection: &Selection, options: &Options) -> anyhow::Result<()> {
     time_ours(&WORKS, selection, options)
+}
+
+fn precision_of(precision: Precision, device: &Device) -> barlow_nn::Precision {
+    barlow_nn::Precision::of(precision.name(), device)
+}
+
+fn resnet18(width: usize, channels: usize) -> EncoderConfig {
+    let (name, stem) = (EncoderName::ResNet18, Stem::Small);
+    EncoderConfig { name, width, stem, channels, zero_init_residual: false }
+}
+
+fn resnet50() -> EncoderConfig {
+    EncoderConfig { zero_init_residual: false, ..EncoderConfig::default() }
+}
+
+fn projector() -> ProjectorConfig {
+    ProjectorConfig { widths: "512-512-512".parse().expect("widths"), batch_norm: true }
+}
+
+fn normal<const D: usize>(seed: u64, shape: [usize; D], device: &Device) -> Tensor<D> {
+    let mut stream = Key { seed, ..Key::default() }.stream();
+    let values: Vec<f32> = (0..shape.iter().product()).map(|_| stream.normal() as f32).collect();
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+/// Both views, Barlow Twins, backward.
+fn pairs(precision: Precision, width: usize, shape: [usize; 4]) -> anyhow::Result<Repeat> {
+    let device = Device::flex().autodiff();
+    let own = precision_of(precision, &device);
+    let encoder = resnet18(width, shape[1]);
+    verify(&encoder, own, [32, shape[1], shape[2], shape[3]])?;
+    let networks = Networks::new(&encoder, &projector(), &Needs::default(), 0, &device, own);
+    let views = [1, 2].map(|seed| normal(seed, shape, &device));
+    let objective = BarlowTwins::new(0.0051);
+    let ids: Vec<u64> = (0..shape[0] as u64).collect();
+    Ok(Box::new(move || {
+        let collective = &SingleRank;
+        let context = StepContext { step: 0, total_steps: 1, seed: 0, ids: &ids, collective };
+        let step = Step::compute(&networks, &objective, views.to_vec(), &context);
+        black_box(step.expect("one rank").evaluation.loss);
+    }))
+}
+
+/// One view of a ResNet-50, forward and backward.
+fn one_view(precision: Precision) -> anyhow::Result<Repeat> {
+    let device = Device::flex().autodiff();
+    let own = precision_of(precision, &device);
+    verify(&resnet50(), own, [4, 3, 64, 64])?;
+    let network = Network::new(&resnet50(), &projector(), &Initializer::new(0, &device));
+    let view = normal(1, [16, 3, 224, 224], &device);
+    let gradient = normal(3, [16, 2048], &device);
+    Ok(Box::new(move || {
+        let pass = Pass::training(&SingleRank, own);
+        let output = network.encoder.forward(view.clone(), &pass).expect("one rank");
+        let gradients = (output * gradient.clone()).sum().backward();
+        black_box(named::gradients(&network, &gradients));
+    }))
+}
+
+/// Holds the gradients by our own kernels to those by the engine's operations.
+fn verify(
+    encoder: &EncoderConfig,
+    precision: barlow_nn::Precision,
+    shape: [usize; 4],
+) -> anyhow::Result<()> {
+    let device = Device::flex().autodiff();
+    let network = Network::new(encoder, &projector(), &Initializer::new(0, &device));
+    let view = normal(1, shape, &device);
+    let gradient = normal(3, [shape[0], encoder.representation_dim()], &device);
+    let gradients = |pass: &Pass| {
+        let output = network.encoder.forward(view.clone(), pass).expect("one rank");
+        named::gradients(&network.encoder, &(output * gradient.clone()).sum().backward())
+    };
+    let engine = Pass::training(&SingleRank, barlow_nn::Precision::F32).without_kernels();
+    let (ours, theirs) = (gradients(&Pass::training(&SingleRank, precision)), gradients(&engine));
+    let all = |gradients: &std::collections::BTreeMap<String, Tensor<1>>| -> Vec<f64> {
+        gradients
+            .values()
+            .flat_map(|g| g.clone().into_data().iter::<f64>().collect::<Vec<_>>())
+            .collect()
+    };
+    let (ours, theirs) = (all(&ours), all(&theirs));
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let cosine = dot(&ours, &theirs) / (dot(&ours, &ours) * dot(&theirs, &theirs)).sqrt();
+    // Noise as images and as gradient is the hardest case: bf16 autocast of PyTorch has 0.95 here.
+    let expected = if precision == barlow_nn::Precision::F32 { 0.9999 } else { 0.9 };
+    ensure!(cosine > expected, "gradients point elsewhere: cosine {cosine}, expected {expected}");
+    Ok(())
 }

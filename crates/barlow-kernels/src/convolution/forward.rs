@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::phases::split;
 use super::runs::Run;
-use super::store::{Places, Sums, store};
+use super::store::{Destination, Places, Sums, store};
 use super::weights::{PackedWeights, block_length};
 use super::{Convolution, Convolved};
 use crate::micro::{BLOCK, BLOCKS, Left, ROWS, Right, Segment, Tile, Tiles};
@@ -117,8 +117,13 @@ impl<T: Element> Product<'_, T> {
                 // SAFETY: the strip's ends hold zeros for every shift, and `Strip::OVERRUN` pixels
                 // beyond the last; the weights' length was checked.
                 unsafe { T::multiply(isa, rows, blocks, left, &segments, right, &mut tile) };
-                let target = out.at(first_block * BLOCK);
-                store(isa, &tile, rows, blocks, first, &self.places, target, self.columns, self.is_added, &mut sums);
+                let to = Destination {
+                    start: out.at(first_block * BLOCK),
+                    pitch: self.columns,
+                    is_added: self.is_added,
+                };
+                // SAFETY: the places are those of the target's pixels, of these blocks' channels.
+                unsafe { store(isa, &tile, rows, blocks, first, &self.places, to, &mut sums) };
             }
             sums
         };

@@ -1,8 +1,11 @@
 //! What happens to a tile of sums: rounded and stored, added to what is there, summed by channel.
 
-use crate::Element;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+
 use crate::isa::per_isa;
 use crate::micro::{BLOCK, TILE_PITCH, Tile};
+use crate::{Element, Isa};
 
 /// Per-channel sums of one piece of the work: Σ and Σ² of up to four blocks.
 pub(super) type Sums = [[[f32; BLOCK]; 4]; 2];
@@ -10,7 +13,7 @@ pub(super) type Sums = [[[f32; BLOCK]; 4]; 2];
 /// Where the pixels of a product go.
 pub(super) struct Places<'a> {
     /// For each pixel of an image of the product: its place in an image of the target; negative for
-    /// border pixels, which are written as 0 at `-1 - place`, or not at all at `i32::MIN`.
+    /// border pixels, which are written as 0 at `-1 - place`, or not at all at [`NOWHERE`].
     pub(super) within: &'a [i32],
     /// Pixels from one image to the next in the target.
     pub(super) image: usize,
@@ -19,60 +22,104 @@ pub(super) struct Places<'a> {
 /// A border pixel that the target does not have.
 pub(super) const NOWHERE: i32 = i32::MIN;
 
+/// The target of a tile.
+#[derive(Clone, Copy)]
+pub(super) struct Destination<T> {
+    /// First channel of the first block at pixel 0.
+    pub(super) start: *mut T,
+    /// Values from pixel to pixel.
+    pub(super) pitch: usize,
+    /// Whether results are added to what is there.
+    pub(super) is_added: bool,
+}
+
+/// Stores `rows` pixels from pixel `first` of the product on, `blocks` blocks each, and adds to sums.
+///
+/// # Safety
+/// The destination holds all of these places, and no other thread touches them.
+pub(super) unsafe fn store<T: Element>(
+    isa: Isa,
+    tile: &Tile,
+    rows: usize,
+    blocks: usize,
+    first: usize,
+    places: &Places<'_>,
+    to: Destination<T>,
+    sums: &mut Sums,
+) {
+    #[cfg(target_arch = "x86_64")]
+    if isa >= Isa::Avx512Bf16 || isa == Isa::Avx512 && T::BITS == 32 {
+        // SAFETY: the caller's contract.
+        return unsafe { avx512::store(tile, rows, blocks, first, places, to, sums) };
+    }
+    store_plain(isa, tile, rows, blocks, first, places, to, sums);
+}
+
+/// Pixels of a product from `first` on: place in the target, `None` where there is none; and
+/// whether the pixel is inside.
+fn targets<'a>(
+    first: usize,
+    places: &'a Places<'_>,
+) -> impl Iterator<Item = Option<(usize, bool)>> + 'a {
+    let images = places.within.len();
+    let (mut image, mut pixel) = (first / images * places.image, first % images);
+    std::iter::from_fn(move || {
+        let place = places.within[pixel];
+        let target = match place {
+            NOWHERE => None,
+            0.. => Some((image + place as usize, true)),
+            _ => Some((image + (-1 - place) as usize, false)),
+        };
+        pixel += 1;
+        if pixel == images {
+            (image, pixel) = (image + places.image, 0);
+        }
+        Some(target)
+    })
+}
+
 per_isa! {
-    /// Stores `rows` pixels from pixel `first` of the product on, `blocks` blocks each, at `target`
-    /// (the first pixel's first channel of these blocks), with `pitch` values between pixels.
-    ///
-    /// # Safety contract
-    /// The target holds all of these places and no other thread touches them.
-    pub(super) fn store<T: Element>(
+    fn store_plain<T: Element>(
         tile: &Tile,
         rows: usize,
         blocks: usize,
         first: usize,
         places: &Places<'_>,
-        target: *mut T,
-        pitch: usize,
-        is_added: bool,
+        to: Destination<T>,
         sums: &mut Sums,
     ) {
-        let images = places.within.len();
-        for block in 0..blocks {
-            let (mut sum, mut squares) = (sums[0][block], sums[1][block]);
-            let (mut image, mut pixel) = (first / images, first % images);
-            for row in 0..rows {
-                let place = places.within[pixel];
-                if place >= 0 {
-                    let at = (image * places.image + place as usize) * pitch + block * BLOCK;
-                    let values = &tile.0[row * TILE_PITCH + block * BLOCK..][..BLOCK];
-                    let mut values: [f32; BLOCK] = std::array::from_fn(|i| values[i]);
-                    let target = target.wrapping_add(at).cast::<[T; BLOCK]>();
-                    if is_added {
-                        // SAFETY: the contract of this function.
-                        let old = unsafe { target.read_unaligned() };
-                        for (value, old) in values.iter_mut().zip(old) {
-                            *value += old.to_f32();
-                        }
-                    }
-                    // SAFETY: the contract of this function.
-                    unsafe { target.write_unaligned(values.map(T::from_f32)) };
-                    for i in 0..BLOCK {
-                        sum[i] += values[i];
-                        squares[i] += values[i] * values[i];
-                    }
-                } else if place != NOWHERE {
-                    let place = (-1 - place) as usize;
-                    let at = (image * places.image + place) * pitch + block * BLOCK;
-                    let target = target.wrapping_add(at).cast::<[T; BLOCK]>();
-                    // SAFETY: the contract of this function.
-                    unsafe { target.write_unaligned([T::default(); BLOCK]) };
-                }
-                pixel += 1;
-                if pixel == images {
-                    (image, pixel) = (image + 1, 0);
-                }
+        let width = blocks * BLOCK;
+        let [sum, squares] = sums;
+        let (sum, squares) = (&mut sum.as_flattened_mut()[..width], &mut squares.as_flattened_mut()[..width]);
+        for (target, values) in targets(first, places).zip(tile.0.chunks(TILE_PITCH)).take(rows) {
+            let Some((place, is_inside)) = target else { continue };
+            let start = to.start.wrapping_add(place * to.pitch);
+            // SAFETY: the contract of `store`.
+            let target = unsafe { std::slice::from_raw_parts_mut(start, width) };
+            if is_inside {
+                add_row(&values[..width], target, to.is_added, sum, squares);
+            } else {
+                target.fill(T::default());
             }
-            (sums[0][block], sums[1][block]) = (sum, squares);
         }
+    }
+}
+
+#[inline(always)]
+fn add_row<T: Element>(
+    values: &[f32],
+    target: &mut [T],
+    is_added: bool,
+    sum: &mut [f32],
+    squares: &mut [f32],
+) {
+    let n = values.len();
+    let (target, sum, squares) = (&mut target[..n], &mut sum[..n], &mut squares[..n]);
+    for i in 0..n {
+        let old = if is_added { target[i].to_f32() } else { 0.0 };
+        let value = values[i] + old;
+        target[i] = T::from_f32(value);
+        sum[i] += value;
+        squares[i] += value * value;
     }
 }

@@ -108,9 +108,9 @@ fn agrees<T: Element>(rounding: f64, sums: f64) {
         let x = Activation::<T>::from_planes(case.strip, &case.x);
         let output_strip = convolution.output_strip(case.strip);
         let gradient = Activation::<T>::from_planes(output_strip, &case.gradient);
-        let forward = convolution.pack_forward::<T>(&case.weights);
-        let backward = convolution.pack_backward::<T>(&case.weights);
         for isa in Isa::available() {
+            let forward = convolution.pack_forward::<T>(isa, &case.weights);
+            let backward = convolution.pack_backward::<T>(isa, &case.weights);
             let name = |what: &str| format!("{what} of {convolution:?} on {:?}, {isa}", case.strip);
             let found = convolution.forward(isa, &x, &forward);
             assert_close(&name("output"), &found.output.to_planes(), &case.output, rounding);
@@ -165,14 +165,14 @@ fn results_do_not_depend_on_the_number_of_threads() {
     fn bits<T: Element>(threads: usize) -> Vec<u32> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
         pool.install(|| {
+            let isa = Isa::best();
             let convolution = Convolution { input: 24, output: 40, kernel: 3, stride: 1 };
             let strip = Strip::images(9, 24, 19, 23);
             let output = convolution.output_strip(strip);
             let count = |strip: Strip| strip.inner_pixels() * strip.channels;
             let x = Activation::<T>::from_planes(strip, &values("x", count(strip)));
             let gradient = Activation::<T>::from_planes(output, &values("g", count(output)));
-            let weights = convolution.pack_forward(&values("weights", convolution.weights()));
-            let isa = Isa::best();
+            let weights = convolution.pack_forward(isa, &values("weights", convolution.weights()));
             let result = convolution.forward(isa, &x, &weights);
             let weight_gradient = convolution.weight_gradient(isa, &x, &gradient);
             let all = [result.output.to_planes(), result.sum, result.sum_of_squares, weight_gradient];

@@ -56,7 +56,8 @@ impl Convolution {
         let (rows, columns) = (source.strip().channel_pitch(), strip.channel_pitch());
         let taps = self.kernel * self.kernel;
         let part_length = taps * rows * columns;
-        let mut sums = Buffer::<f32>::zeroed(plan.parts * part_length);
+        // The first piece of each part writes every sum.
+        let mut sums = Buffer::<f32>::dirty(plan.parts * part_length);
         let sums_start = Target(sums.as_mut_ptr());
         // With several blocks of input channels the right operand serves all of them.
         let right = (plan.blocks > 1).then(|| fill_right(isa, gradient, &plan));
@@ -74,8 +75,9 @@ impl Convolution {
             let mut left = Buffer::<T>::dirty(T::left_length(plan.piece + 2 * plan.halo + PIXELS));
             let own = if right.is_none() { plan.piece * columns } else { 0 };
             let mut own_right = Buffer::<T>::dirty(own);
-            let pieces = plan.pieces.div_ceil(plan.parts);
-            for piece in part * pieces..plan.pieces.min((part + 1) * pieces) {
+            let pieces = part * plan.pieces / plan.parts..(part + 1) * plan.pieces / plan.parts;
+            let first_piece = pieces.start;
+            for piece in pieces {
                 let first = piece * plan.piece;
                 let pixels = plan.piece.min((strip.pixels() - first).next_multiple_of(PIXELS));
                 let right: &[T] = match &right {
@@ -113,7 +115,8 @@ impl Convolution {
                             }
                             let row = tap.index * rows + block * CHANNELS;
                             let to = part * part_length + row * columns + column;
-                            add(isa, &tile, channels, blocks, sums_start.at(to), columns);
+                            let to = sums_start.at(to);
+                            add(isa, &tile, channels, blocks, to, columns, piece > first_piece);
                         }
                     }
                 }
@@ -181,19 +184,27 @@ fn fill_right<T: Element>(isa: Isa, gradient: &Activation<T>, plan: &Plan) -> Bu
 }
 
 per_isa! {
-    /// Adds a tile to sums, `pitch` values from row to row, which no other thread touches.
-    fn add(tile: &Tile, rows: usize, blocks: usize, to: *mut f32, pitch: usize) {
-        for row in 0..rows {
-            for block in 0..blocks {
-                let values = &tile.0[row * TILE_PITCH + block * BLOCK..][..BLOCK];
-                let to = to.wrapping_add(row * pitch + block * BLOCK).cast::<[f32; BLOCK]>();
-                // SAFETY: the caller owns these rows of the sums.
-                let mut sums = unsafe { to.read_unaligned() };
+    /// Writes a tile to sums, `pitch` values from row to row, which no other thread touches, or adds
+    /// it to them.
+    fn add(
+        tile: &Tile,
+        rows: usize,
+        blocks: usize,
+        to: *mut f32,
+        pitch: usize,
+        is_added: bool,
+    ) {
+        for (row, values) in tile.0.chunks(TILE_PITCH).take(rows).enumerate() {
+            let to = to.wrapping_add(row * pitch);
+            // SAFETY: the caller owns these rows of the sums.
+            let sums = unsafe { std::slice::from_raw_parts_mut(to, blocks * BLOCK) };
+            let values = &values[..sums.len()];
+            if is_added {
                 for (sum, value) in sums.iter_mut().zip(values) {
                     *sum += value;
                 }
-                // SAFETY: as above.
-                unsafe { to.write_unaligned(sums) };
+            } else {
+                sums.copy_from_slice(values);
             }
         }
     }
@@ -214,6 +225,7 @@ per_isa! {
     ) {
         let outputs = weights.len() / (inputs * taps);
         let part_length = taps * rows * columns;
+        let step = inputs * taps;
         for input in 0..inputs {
             for tap in 0..taps {
                 let mut total = [0.0_f32; BLOCK];
@@ -223,8 +235,9 @@ per_isa! {
                         *total += value;
                     }
                 }
-                for output in 0..outputs {
-                    weights[(output * inputs + input) * taps + tap] = total[output];
+                let weights = &mut weights[input * taps + tap..];
+                for (output, total) in total.iter().take(outputs).enumerate() {
+                    weights[output * step] = *total;
                 }
             }
         }

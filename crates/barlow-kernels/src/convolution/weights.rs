@@ -4,8 +4,9 @@ use rayon::prelude::*;
 
 use super::Convolution;
 use super::runs::Run;
+use crate::isa::per_isa;
 use crate::micro::BLOCK;
-use crate::{Buffer, Element, Strip};
+use crate::{Buffer, Element, Isa, Strip};
 
 /// Weights of one convolution for one direction.
 #[derive(Debug)]
@@ -26,64 +27,126 @@ impl Convolution {
     ///
     /// # Panics
     /// If their number is wrong.
-    pub fn pack_forward<T: Element>(&self, weights: &[f32]) -> PackedWeights<T> {
+    pub fn pack_forward<T: Element>(&self, isa: Isa, weights: &[f32]) -> PackedWeights<T> {
         // Shifts do not matter here, only which taps go together.
         let runs = self.forward_runs(Strip::images(1, self.output, 1, 1));
-        PackedWeights { parts: vec![self.pack(weights, &runs, Columns::Output)] }
+        PackedWeights { parts: vec![self.pack(isa, weights, &runs, Columns::Output)] }
     }
 
     /// Weights, `[output, input, kernel, kernel]`, for [`Convolution::data_gradient`].
     ///
     /// # Panics
     /// If their number is wrong.
-    pub fn pack_backward<T: Element>(&self, weights: &[f32]) -> PackedWeights<T> {
+    pub fn pack_backward<T: Element>(&self, isa: Isa, weights: &[f32]) -> PackedWeights<T> {
         let parts = self.backward_runs(Strip::images(1, self.output, 1, 1));
-        let pack = |(_, runs): &(usize, Vec<Run>)| self.pack(weights, runs, Columns::Input);
+        let pack = |(_, runs): &(usize, Vec<Run>)| self.pack(isa, weights, runs, Columns::Input);
         PackedWeights { parts: parts.iter().map(pack).collect() }
     }
 
-    fn pack<T: Element>(&self, weights: &[f32], runs: &[Run], columns: Columns) -> Buffer<T> {
+    fn pack<T: Element>(
+        &self,
+        isa: Isa,
+        weights: &[f32],
+        runs: &[Run],
+        columns: Columns,
+    ) -> Buffer<T> {
         assert_eq!(weights.len(), self.weights(), "weights of {self:?}");
         let taps = self.kernel * self.kernel;
-        let (rows, cols) = match columns {
-            Columns::Output => (self.input, self.output),
-            Columns::Input => (self.output, self.input),
+        let (output, input) = (self.input * taps, taps);
+        let source = match columns {
+            Columns::Output => {
+                Source { rows: self.input, row: input, columns: self.output, column: output }
+            }
+            Columns::Input => {
+                Source { rows: self.output, row: output, columns: self.input, column: input }
+            }
         };
-        let pitch = rows.next_multiple_of(Strip::LANES);
+        let pitch = source.rows.next_multiple_of(Strip::LANES);
         let block = block_length::<T>(runs, pitch);
-        let mut packed = Buffer::zeroed(cols.div_ceil(BLOCK) * block);
-        // Where each tap's first row goes within a block.
-        let mut starts = vec![None; taps];
+        let mut packed = Buffer::dirty(source.columns.div_ceil(BLOCK) * block);
+        // Each tap with where its first row goes within a block.
+        let mut starts = Vec::new();
         let mut k = 0;
         for run in runs {
-            for (i, &tap) in run.taps.iter().enumerate() {
-                starts[tap] = Some(k + i * pitch);
-            }
+            starts.extend(run.taps.iter().enumerate().map(|(i, &tap)| (tap, k + i * pitch)));
             k += (run.taps.len() * pitch).next_multiple_of(T::SEGMENT);
         }
-        // Values of one column that lie side by side.
-        let group = if T::SEGMENT == 1 { 1 } else { 2 };
+        // Rows beyond the channels, and what fills segments up, are 0.
+        let has_gaps = starts.len() * source.rows != k;
         packed.par_chunks_exact_mut(block).enumerate().for_each(|(index, packed)| {
-            let first = index * BLOCK;
-            for row in 0..rows {
-                for column in 0..BLOCK.min(cols - first) {
-                    let (o, i) = match columns {
-                        Columns::Output => (first + column, row),
-                        Columns::Input => (row, first + column),
-                    };
-                    let source = &weights[(o * self.input + i) * taps..][..taps];
-                    for (start, value) in starts.iter().zip(source) {
-                        if let Some(start) = start {
-                            let k = start + row;
-                            let at = k / group * group * BLOCK + column * group + k % group;
-                            packed[at] = T::from_f32(*value);
-                        }
-                    }
-                }
+            if has_gaps {
+                packed.fill(T::default());
             }
+            pack_block(isa, weights, source, index * BLOCK, &starts, packed);
         });
         packed
     }
+}
+
+/// A weight tensor as a matrix for each tap.
+#[derive(Clone, Copy)]
+struct Source {
+    rows: usize,
+    /// Values from row to row.
+    row: usize,
+    columns: usize,
+    /// Values from column to column.
+    column: usize,
+}
+
+per_isa! {
+    /// Packs up to 16 columns from `first` on.
+    fn pack_block<T: Element>(
+        weights: &[f32],
+        source: Source,
+        first: usize,
+        starts: &[(usize, usize)],
+        packed: &mut [T],
+    ) {
+        let width = BLOCK.min(source.columns - first);
+        // Rows whose values lie side by side in a column.
+        let group = if T::SEGMENT == 1 { 1 } else { 2 };
+        for row in (0..source.rows).step_by(group) {
+            for &(tap, start) in starts {
+                let at = |row: usize| tap + row * source.row + first * source.column;
+                let to = &mut packed[(start + row) * BLOCK..][..group * BLOCK];
+                let values = columns_of(weights, at(row), source.column, width);
+                if group == 1 {
+                    for (to, value) in to.iter_mut().zip(values) {
+                        *to = T::from_f32(value);
+                    }
+                    continue;
+                }
+                let next = if row + 1 < source.rows {
+                    columns_of(weights, at(row + 1), source.column, width)
+                } else {
+                    [0.0; BLOCK]
+                };
+                for (to, values) in to.chunks_exact_mut(2).zip(values.into_iter().zip(next)) {
+                    to[0] = T::from_f32(values.0);
+                    to[1] = T::from_f32(values.1);
+                }
+            }
+        }
+    }
+}
+
+/// `width` values, `step` apart, and zeros.
+#[inline(always)]
+fn columns_of(weights: &[f32], first: usize, step: usize, width: usize) -> [f32; BLOCK] {
+    let mut values = [0.0; BLOCK];
+    if width == BLOCK {
+        let weights = &weights[first..=first + (BLOCK - 1) * step];
+        for (i, value) in values.iter_mut().enumerate() {
+            // SAFETY: the slice is so long.
+            *value = unsafe { *weights.get_unchecked(i * step) };
+        }
+    } else {
+        for (i, value) in values[..width].iter_mut().enumerate() {
+            *value = weights[first + i * step];
+        }
+    }
+    values
 }
 
 /// Values of one block of 16 columns.

@@ -60,7 +60,7 @@ impl<T: Element> Value<T> {
     ) -> (Self, Sums) {
         let isa = self.isa;
         let weights = values(weight.clone());
-        let packed = convolution.pack_forward(weights.storage::<f32>());
+        let packed = convolution.pack_forward(isa, weights.storage::<f32>());
         let Convolved { output, sum, sum_of_squares } =
             convolution.forward(isa, &self.data, &packed);
         let sums = [sum, sum_of_squares];
@@ -72,7 +72,7 @@ impl<T: Element> Value<T> {
             let Some(gradient) = gradients.take(index) else { return };
             gradients.parameter(slot, convolution.weight_gradient(isa, &x, &gradient));
             if let Some(of) = of {
-                let packed = convolution.pack_backward(weights.storage::<f32>());
+                let packed = convolution.pack_backward(isa, weights.storage::<f32>());
                 let before = gradients.take(of);
                 let gradient =
                     convolution.data_gradient(isa, &gradient, &packed, x.strip(), before);
