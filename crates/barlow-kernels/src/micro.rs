@@ -23,6 +23,9 @@ use crate::isa::Isa;
 /// Most rows of one call: a multiple of the height of every instruction set's register tile.
 pub(crate) const ROWS: usize = 96;
 
+/// Rows of a group that [`Micro::multiply_groups`] takes.
+pub(crate) const GROUP: usize = 16;
+
 /// Columns of one block.
 pub(crate) const BLOCK: usize = 16;
 
@@ -92,6 +95,27 @@ pub(crate) trait Micro: Copy {
         right: Right<Self>,
         tile: &mut Tile,
     );
+
+    /// Whether [`Micro::multiply_groups`] is there, for left operands whose rows do not follow each
+    /// other.
+    fn has_groups(_: Isa) -> bool {
+        false
+    }
+
+    /// As [`Micro::multiply`], with the rows in groups of 16 that begin anywhere, at most six.
+    ///
+    /// # Safety
+    /// As for [`Micro::multiply`]; and [`Micro::has_groups`].
+    unsafe fn multiply_groups(
+        _groups: &[*const Self],
+        _row: usize,
+        _blocks: usize,
+        _segments: &[Segment],
+        _right: Right<Self>,
+        _tile: &mut Tile,
+    ) {
+        unreachable!("`has_groups` says no")
+    }
 }
 
 impl Micro for f32 {
@@ -145,6 +169,24 @@ impl Micro for bf16 {
                 _ => portable::multiply_bf16(isa, rows, blocks, left, segments, right, tile),
             }
         }
+    }
+
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    fn has_groups(isa: Isa) -> bool {
+        isa == Isa::Amx
+    }
+
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    unsafe fn multiply_groups(
+        groups: &[*const Self],
+        row: usize,
+        blocks: usize,
+        segments: &[Segment],
+        right: Right<Self>,
+        tile: &mut Tile,
+    ) {
+        // SAFETY: passed on.
+        unsafe { amx::multiply_groups(groups, row, blocks, segments, right, tile) };
     }
 }
 

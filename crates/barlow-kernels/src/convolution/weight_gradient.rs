@@ -6,7 +6,7 @@ use super::Convolution;
 use super::forward::Target;
 use super::phases::split;
 use crate::isa::per_isa;
-use crate::micro::{BLOCK, BLOCKS, Right, Segment, TILE_PITCH, Tile, Tiles};
+use crate::micro::{BLOCK, BLOCKS, GROUP, ROWS, Right, Segment, TILE_PITCH, Tile, Tiles};
 use crate::operands::{CHANNELS, PIXELS};
 use crate::{Activation, Buffer, Element, Isa, Strip};
 
@@ -105,18 +105,49 @@ impl Convolution {
                         let blocks = BLOCKS.min((columns - column) / BLOCK);
                         let right =
                             Right { start: right[column * pixels..].as_ptr(), block: pixels * BLOCK };
-                        for tap in taps {
-                            let at = (plan.halo as isize + tap.shift) as usize;
-                            let left = T::left(&left, all, at);
-                            // SAFETY: both operands hold these pixels, and the left one 32 more
-                            // channels.
-                            unsafe {
-                                T::multiply(isa, channels, blocks, left, &segments, right, &mut tile);
+                        let is_added = piece > first_piece;
+                        let keep = |tile: &[f32], tap: &Tap, channel: usize, count: usize| {
+                            let row = tap.index * rows + block * CHANNELS + channel;
+                            let to = sums_start.at(part * part_length + row * columns + column);
+                            add(isa, tile, count, blocks, to, columns, is_added);
+                        };
+                        let operand = |tap: &Tap| {
+                            T::left(&left, all, (plan.halo as isize + tap.shift) as usize)
+                        };
+                        if T::has_groups(isa) {
+                            let groups = taps.iter().flat_map(|tap| {
+                                (0..channels).step_by(GROUP).map(move |channel| (tap, channel))
+                            });
+                            let groups: Vec<(&Tap, usize)> = groups.collect();
+                            for groups in groups.chunks(ROWS / GROUP) {
+                                let row = operand(groups[0].0).row;
+                                let start = |&(tap, channel): &(&Tap, usize)| {
+                                    operand(tap).start.wrapping_add(channel * row)
+                                };
+                                let starts: Vec<*const T> = groups.iter().map(start).collect();
+                                // SAFETY: both operands hold these pixels.
+                                unsafe {
+                                    T::multiply_groups(
+                                        &starts, row, blocks, &segments, right, &mut tile,
+                                    );
+                                }
+                                let tiles = tile.0.chunks(GROUP * TILE_PITCH);
+                                for (tile, &(tap, channel)) in tiles.zip(groups) {
+                                    keep(tile, tap, channel, GROUP);
+                                }
                             }
-                            let row = tap.index * rows + block * CHANNELS;
-                            let to = part * part_length + row * columns + column;
-                            let to = sums_start.at(to);
-                            add(isa, &tile, channels, blocks, to, columns, piece > first_piece);
+                        } else {
+                            for tap in taps {
+                                let left = operand(tap);
+                                // SAFETY: both operands hold these pixels, and the left one 32 more
+                                // channels.
+                                unsafe {
+                                    T::multiply(
+                                        isa, channels, blocks, left, &segments, right, &mut tile,
+                                    );
+                                }
+                                keep(&tile.0, tap, 0, channels);
+                            }
                         }
                     }
                 }
@@ -187,14 +218,14 @@ per_isa! {
     /// Writes a tile to sums, `pitch` values from row to row, which no other thread touches, or adds
     /// it to them.
     fn add(
-        tile: &Tile,
+        tile: &[f32],
         rows: usize,
         blocks: usize,
         to: *mut f32,
         pitch: usize,
         is_added: bool,
     ) {
-        for (row, values) in tile.0.chunks(TILE_PITCH).take(rows).enumerate() {
+        for (row, values) in tile.chunks(TILE_PITCH).take(rows).enumerate() {
             let to = to.wrapping_add(row * pitch);
             // SAFETY: the caller owns these rows of the sums.
             let sums = unsafe { std::slice::from_raw_parts_mut(to, blocks * BLOCK) };

@@ -1,15 +1,18 @@
 //! Matrix tiles (AMX): 16×16 sums of 32 bf16 products per instruction.
 //!
-//! Tiles of the left operand are read where they lie, row by row; sums stay in up to four tiles, two
-//! by two, which halves the reads. Tiles 0-3 hold sums, 4-5 the left operand, 6-7 the right.
+//! Tiles of the left operand are read where they lie, row by row; sums stay in four tiles, two by two,
+//! which halves the reads, or in six above each other where there is one block of columns only.
 
 use std::arch::asm;
 
-use super::{BLOCK, Left, Right, Segment, TILE_PITCH, Tile};
+use super::{BLOCK, Left, ROWS, Right, Segment, TILE_PITCH, Tile};
 use crate::element::bf16;
 
 /// Rows of a tile.
 const HEIGHT: usize = 16;
+
+/// Groups of 16 rows in one call at most.
+const GROUPS: usize = ROWS / HEIGHT;
 
 /// Depth of a tile: 32 values of a row, 64 bytes.
 const DEPTH: usize = 32;
@@ -54,41 +57,73 @@ pub(super) unsafe fn multiply(
     right: Right<bf16>,
     tile: &mut Tile,
 ) {
-    let mut row = 0;
-    while row < rows {
-        let start = left.start.wrapping_add(row * left.row);
-        let left = Left { start, ..left };
-        let is_pair = rows - row > HEIGHT;
-        let mut block = 0;
-        while block < blocks {
-            let start = right.start.wrapping_add(block * right.block);
-            let right = Right { start, ..right };
-            let out = tile.0[row * TILE_PITCH + block * BLOCK..].as_mut_ptr();
-            let has_two_blocks = blocks - block > 1;
-            // SAFETY: the caller's contract; an even number of tiles' rows fits `ROWS`.
-            unsafe {
-                match (is_pair, has_two_blocks) {
-                    (true, true) => two_by_two(left, segments, right, out),
-                    (true, false) => two_by_one(left, segments, right, out),
-                    (false, true) => one_by_two(left, segments, right, out),
-                    (false, false) => one_by_one(left, segments, right, out),
-                }
-            }
-            block += 2;
-        }
-        row += 2 * HEIGHT;
+    let mut groups = [left.start; GROUPS];
+    for (index, group) in groups.iter_mut().enumerate() {
+        *group = left.start.wrapping_add(index * HEIGHT * left.row);
+    }
+    // SAFETY: the caller's contract.
+    unsafe {
+        multiply_groups(
+            &groups[..rows.div_ceil(HEIGHT)],
+            left.row,
+            blocks,
+            segments,
+            right,
+            tile,
+        );
     }
 }
 
-/// Steps of a segment.
-fn steps(segment: &Segment) -> usize {
-    segment.k.div_ceil(DEPTH)
+/// As [`super::Micro::multiply_groups`].
+pub(super) unsafe fn multiply_groups(
+    groups: &[*const bf16],
+    row: usize,
+    blocks: usize,
+    segments: &[Segment],
+    right: Right<bf16>,
+    tile: &mut Tile,
+) {
+    for block in (0..blocks).step_by(2) {
+        let start = right.start.wrapping_add(block * right.block);
+        let right = Right { start, ..right };
+        if blocks - block > 1 {
+            for (index, pair) in groups.chunks(2).enumerate() {
+                let at = 2 * index * HEIGHT * TILE_PITCH + block * BLOCK;
+                let out = tile.0[at..].as_mut_ptr();
+                // SAFETY: the caller's contract; a tile has rows for an even number of groups.
+                unsafe {
+                    match *pair {
+                        [a, b] => two_by_two([a, b], row, segments, right, out),
+                        _ => one_by_two([pair[0]], row, segments, right, out),
+                    }
+                }
+            }
+        } else {
+            let out = tile.0[block * BLOCK..].as_mut_ptr();
+            // Missing groups repeat the first; the tile has rows for their sums.
+            let group = |index: usize| groups[if index < groups.len() { index } else { 0 }];
+            // SAFETY: the caller's contract.
+            unsafe {
+                match groups.len() {
+                    1 => one_by_one([group(0)], row, segments, right, out),
+                    2 | 3 => three_by_one([0, 1, 2].map(group), row, segments, right, out),
+                    _ => six_by_one([0, 1, 2, 3, 4, 5].map(group), row, segments, right, out),
+                }
+            }
+        }
+    }
 }
 
 macro_rules! kernel {
-    ($name:ident, zero: [$($zero:literal),*], loop: [$($line:literal),*], store: [$($store:literal),*]) => {
+    (
+        $name:ident, groups: [$($index:literal $group:ident),*], zero: [$($zero:literal),*],
+        loop: [$($line:literal),*], store: [$($store:literal),*]
+    ) => {
+        /// Sums of groups of 16 rows; the result of an instruction takes some 50 cycles, so several
+        /// sums are on the way at once.
         unsafe fn $name(
-            left: Left<bf16>,
+            groups: [*const bf16; [$($index),*].len()],
+            row: usize,
             segments: &[Segment],
             right: Right<bf16>,
             out: *mut f32,
@@ -99,33 +134,28 @@ macro_rules! kernel {
                 asm!($($zero),*, options(nostack, nomem));
                 let mut weights = right.start;
                 for segment in segments {
-                    let steps = steps(segment);
-                    let first = left.start.wrapping_offset(segment.offset);
+                    let steps = segment.k.div_ceil(DEPTH);
                     asm!(
                         "2:",
                         $($line,)*
-                        "add {a0}, 64",
-                        "add {a1}, 64",
+                        $(concat!("add {", stringify!($group), "}, 64"),)*
                         "add {b0}, 1024",
                         "add {b1}, 1024",
                         "dec {n}",
                         "jnz 2b",
-                        a0 = inout(reg) first => _,
-                        a1 = inout(reg) first.wrapping_add(HEIGHT * left.row) => _,
+                        $($group = inout(reg) groups[$index].wrapping_offset(segment.offset) => _,)*
                         b0 = inout(reg) weights => _,
                         b1 = inout(reg) weights.wrapping_add(right.block) => _,
                         n = inout(reg) steps => _,
-                        sa = in(reg) left.row * size_of::<bf16>(),
+                        sa = in(reg) row * size_of::<bf16>(),
                         sb = in(reg) 64_usize,
                         options(nostack, readonly),
                     );
                     weights = weights.wrapping_add(steps * DEPTH * BLOCK);
                 }
                 asm!(
-                    "# {c1} is not used by a single tile",
                     $($store,)*
-                    c0 = in(reg) out,
-                    c1 = in(reg) out.wrapping_add(HEIGHT * TILE_PITCH),
+                    c = in(reg) out,
                     sc = in(reg) TILE_PITCH * size_of::<f32>(),
                     options(nostack),
                 );
@@ -136,6 +166,7 @@ macro_rules! kernel {
 
 kernel!(
     two_by_two,
+    groups: [0 a0, 1 a1],
     zero: ["tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3"],
     loop: [
         "tileloadd tmm4, [{a0} + {sa}*1]",
@@ -148,28 +179,16 @@ kernel!(
         "tdpbf16ps tmm3, tmm5, tmm7"
     ],
     store: [
-        "tilestored [{c0} + {sc}*1], tmm0",
-        "tilestored [{c0} + {sc}*1 + 64], tmm1",
-        "tilestored [{c1} + {sc}*1], tmm2",
-        "tilestored [{c1} + {sc}*1 + 64], tmm3"
+        "tilestored [{c} + {sc}*1], tmm0",
+        "tilestored [{c} + {sc}*1 + 64], tmm1",
+        "tilestored [{c} + {sc}*1 + 4096], tmm2",
+        "tilestored [{c} + {sc}*1 + 4160], tmm3"
     ]
 );
 
 kernel!(
-    two_by_one,
-    zero: ["tilezero tmm0", "tilezero tmm2"],
-    loop: [
-        "tileloadd tmm6, [{b0} + {sb}*1]",
-        "tileloadd tmm4, [{a0} + {sa}*1]",
-        "tdpbf16ps tmm0, tmm4, tmm6",
-        "tileloadd tmm5, [{a1} + {sa}*1]",
-        "tdpbf16ps tmm2, tmm5, tmm6"
-    ],
-    store: ["tilestored [{c0} + {sc}*1], tmm0", "tilestored [{c1} + {sc}*1], tmm2"]
-);
-
-kernel!(
     one_by_two,
+    groups: [0 a0],
     zero: ["tilezero tmm0", "tilezero tmm1"],
     loop: [
         "tileloadd tmm4, [{a0} + {sa}*1]",
@@ -178,19 +197,73 @@ kernel!(
         "tileloadd tmm7, [{b1} + {sb}*1]",
         "tdpbf16ps tmm1, tmm4, tmm7"
     ],
+    store: ["tilestored [{c} + {sc}*1], tmm0", "tilestored [{c} + {sc}*1 + 64], tmm1"]
+);
+
+kernel!(
+    six_by_one,
+    groups: [0 a0, 1 a1, 2 a2, 3 a3, 4 a4, 5 a5],
+    zero: [
+        "tilezero tmm0",
+        "tilezero tmm1",
+        "tilezero tmm2",
+        "tilezero tmm3",
+        "tilezero tmm4",
+        "tilezero tmm5"
+    ],
+    loop: [
+        "tileloadd tmm7, [{b0} + {sb}*1]",
+        "tileloadd tmm6, [{a0} + {sa}*1]",
+        "tdpbf16ps tmm0, tmm6, tmm7",
+        "tileloadd tmm6, [{a1} + {sa}*1]",
+        "tdpbf16ps tmm1, tmm6, tmm7",
+        "tileloadd tmm6, [{a2} + {sa}*1]",
+        "tdpbf16ps tmm2, tmm6, tmm7",
+        "tileloadd tmm6, [{a3} + {sa}*1]",
+        "tdpbf16ps tmm3, tmm6, tmm7",
+        "tileloadd tmm6, [{a4} + {sa}*1]",
+        "tdpbf16ps tmm4, tmm6, tmm7",
+        "tileloadd tmm6, [{a5} + {sa}*1]",
+        "tdpbf16ps tmm5, tmm6, tmm7"
+    ],
     store: [
-        "tilestored [{c0} + {sc}*1], tmm0",
-        "tilestored [{c0} + {sc}*1 + 64], tmm1"
+        "tilestored [{c} + {sc}*1], tmm0",
+        "tilestored [{c} + {sc}*1 + 4096], tmm1",
+        "tilestored [{c} + {sc}*1 + 8192], tmm2",
+        "tilestored [{c} + {sc}*1 + 12288], tmm3",
+        "tilestored [{c} + {sc}*1 + 16384], tmm4",
+        "tilestored [{c} + {sc}*1 + 20480], tmm5"
+    ]
+);
+
+kernel!(
+    three_by_one,
+    groups: [0 a0, 1 a1, 2 a2],
+    zero: ["tilezero tmm0", "tilezero tmm1", "tilezero tmm2"],
+    loop: [
+        "tileloadd tmm7, [{b0} + {sb}*1]",
+        "tileloadd tmm4, [{a0} + {sa}*1]",
+        "tdpbf16ps tmm0, tmm4, tmm7",
+        "tileloadd tmm5, [{a1} + {sa}*1]",
+        "tdpbf16ps tmm1, tmm5, tmm7",
+        "tileloadd tmm6, [{a2} + {sa}*1]",
+        "tdpbf16ps tmm2, tmm6, tmm7"
+    ],
+    store: [
+        "tilestored [{c} + {sc}*1], tmm0",
+        "tilestored [{c} + {sc}*1 + 4096], tmm1",
+        "tilestored [{c} + {sc}*1 + 8192], tmm2"
     ]
 );
 
 kernel!(
     one_by_one,
+    groups: [0 a0],
     zero: ["tilezero tmm0"],
     loop: [
         "tileloadd tmm4, [{a0} + {sa}*1]",
         "tileloadd tmm6, [{b0} + {sb}*1]",
         "tdpbf16ps tmm0, tmm4, tmm6"
     ],
-    store: ["tilestored [{c0} + {sc}*1], tmm0"]
+    store: ["tilestored [{c} + {sc}*1], tmm0"]
 );
