@@ -92,6 +92,9 @@ pub(crate) struct Selection {
     /// Only works whose name has this in it
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub only: String,
+    /// Only this precision of ours
+    #[arg(long, value_enum)]
+    pub precision: Option<Precision>,
 }
 
 /// Arguments of `memory`.

@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &MemoryArguments, options: &Options) -> anyhow::Res
             output::message(&format!("`{}`: ours does not exist yet", work.name));
             continue;
         }
-        for claim in work.claims {
+        for claim in arguments.selection.claims(work) {
             let used = elsewhere(work, claim.precision, options)?;
             let megabytes = used.peak_rss_bytes as f64 / 1e6;
             table.row([used.work.clone(), used.mode.clone(), format!("{megabytes:.0}")]);

@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &PeersArguments, options: &Options) -> anyhow::Resu
     ]);
     for work in arguments.selection.of(&works) {
         let mut ours = Vec::new();
-        for claim in work.claims {
+        for claim in arguments.selection.claims(work) {
             ours.extend(work.prepare(claim.precision)?.map(|repeat| (claim.precision, repeat)));
         }
         let mut of_work = Vec::new();

@@ -99,7 +99,7 @@ pub(crate) fn time_ours(
     let mut results = Vec::new();
     let mut table = Table::new(["work", "mode", "seconds", "images/s", "spread"]);
     for work in selection.of(works) {
-        for claim in work.claims {
+        for claim in selection.claims(work) {
             let Some(repeat) = work.prepare(claim.precision)? else {
                 output::message(&format!("`{}`: ours does not exist yet", work.name));
                 break;
@@ -130,5 +130,11 @@ impl Selection {
     /// The works whose name fits.
     pub(crate) fn of<'a>(&self, works: &'a [Work]) -> impl Iterator<Item = &'a Work> {
         works.iter().filter(|work| work.name.contains(&self.only))
+    }
+
+    /// The claims about the wanted precision.
+    pub(crate) fn claims<'a>(&self, work: &'a Work) -> impl Iterator<Item = &'a Claim> {
+        let wanted = self.precision;
+        work.claims.iter().filter(move |claim| wanted.is_none_or(|wanted| wanted == claim.precision))
     }
 }
