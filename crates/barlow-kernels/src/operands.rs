@@ -107,7 +107,7 @@ fn channel_pitch(pixels: usize) -> usize {
 }
 
 impl Operands for bf16 {
-    const PIECE: usize = 2048;
+    const PIECE: usize = 1024;
 
     unsafe fn fill_left(
         isa: Isa,

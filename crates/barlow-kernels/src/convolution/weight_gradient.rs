@@ -244,6 +244,9 @@ per_isa! {
 per_isa! {
     /// The weights of up to 16 outputs from channel `first` on, `[output][input][tap]`, from sums
     /// `[part][tap][row][column]`.
+    ///
+    /// Squares of 16 outputs by 16 places `input·taps + tap` are turned over on the way, so that both
+    /// sides are read and written whole lines at a time.
     fn collect(
         sums: &[f32],
         parts: usize,
@@ -254,21 +257,37 @@ per_isa! {
         inputs: usize,
         weights: &mut [f32],
     ) {
-        let outputs = weights.len() / (inputs * taps);
+        let places = inputs * taps;
         let part_length = taps * rows * columns;
-        let step = inputs * taps;
-        for input in 0..inputs {
-            for tap in 0..taps {
-                let mut total = [0.0_f32; BLOCK];
-                for part in 0..parts {
-                    let at = part * part_length + (tap * rows + input) * columns + first;
-                    for (total, value) in total.iter_mut().zip(&sums[at..at + BLOCK]) {
+        let mut square = [[0.0_f32; BLOCK]; BLOCK];
+        let (mut input, mut tap) = (0, 0);
+        for place in (0..places).step_by(BLOCK) {
+            let count = BLOCK.min(places - place);
+            for row in &mut square[..count] {
+                let at = (tap * rows + input) * columns + first;
+                row.copy_from_slice(&sums[at..at + BLOCK]);
+                for part in 1..parts {
+                    let at = at + part * part_length;
+                    for (total, value) in row.iter_mut().zip(&sums[at..at + BLOCK]) {
                         *total += value;
                     }
                 }
-                let weights = &mut weights[input * taps + tap..];
-                for (output, total) in total.iter().take(outputs).enumerate() {
-                    weights[output * step] = *total;
+                tap += 1;
+                if tap == taps {
+                    (input, tap) = (input + 1, 0);
+                }
+            }
+            let outputs = weights.chunks_exact_mut(places);
+            if count == BLOCK {
+                for (output, weights) in outputs.enumerate() {
+                    let column: [f32; BLOCK] = std::array::from_fn(|i| square[i][output]);
+                    weights[place..place + BLOCK].copy_from_slice(&column);
+                }
+            } else {
+                for (output, weights) in outputs.enumerate() {
+                    for (weight, row) in weights[place..].iter_mut().zip(&square[..count]) {
+                        *weight = row[output];
+                    }
                 }
             }
         }
