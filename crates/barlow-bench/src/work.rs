@@ -135,6 +135,8 @@ impl Selection {
     /// The claims about the wanted precision.
     pub(crate) fn claims<'a>(&self, work: &'a Work) -> impl Iterator<Item = &'a Claim> {
         let wanted = self.precision;
-        work.claims.iter().filter(move |claim| wanted.is_none_or(|wanted| wanted == claim.precision))
+        work.claims
+            .iter()
+            .filter(move |claim| wanted.is_none_or(|wanted| wanted == claim.precision))
     }
 }
