@@ -99,12 +99,25 @@ def single(tensors: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
     return {name: t.detach().float().numpy().copy() for name, t in tensors.items()}
 
 
-def tolerance(expected: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> dict:
-    """For each array, sixteen times the error of PyTorch's float32, and no less than 1e-5 of the
-    largest element."""
+def single_precision() -> list[dict[str, dict[str, np.ndarray]]]:
+    """The steps in float32 in several ways. The errors of one of them are a matter of luck: over
+    three steps each rounding grows a hundredfold, and a sum may meet the truth by chance."""
+    found = [train(torch.float32)]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    found.append(train(torch.float32))
+    with torch.backends.mkldnn.flags(enabled=False):
+        found.append(train(torch.float32))
+    torch.set_num_threads(threads)
+    return found
+
+
+def tolerance(expected: dict[str, np.ndarray], found: list[dict[str, np.ndarray]]) -> dict:
+    """For each array, sixteen times the largest error of PyTorch's float32, and no less than 1e-5
+    of the largest element."""
     result = {"default": {"atol": 1e-6, "rtol": 1e-5}}
     for name, array in expected.items():
-        error = float(np.abs(found[name] - array).max())
+        error = max(float(np.abs(one[name] - array).max()) for one in found)
         atol = max(16.0 * error, 1e-5 * float(np.abs(array).max()))
         result[name] = {"atol": float(f"{atol:.1e}"), "rtol": 1e-5}
     return result
@@ -112,12 +125,12 @@ def tolerance(expected: dict[str, np.ndarray], found: dict[str, np.ndarray]) -> 
 
 def fixtures() -> Iterator[Fixture]:
     """The log of the steps, gradients of the first and the last, and the state at the end."""
-    expected, found = train(torch.float64), train(torch.float32)
+    expected, found = train(torch.float64), single_precision()
     for name, arrays in expected.items():
         yield Fixture(
             path=f"model/{name}.safetensors",
             script="model.py",
             parameters=PARAMETERS,
-            tolerance=tolerance(arrays, found[name]),
+            tolerance=tolerance(arrays, [one[name] for one in found]),
             arrays=arrays,
         )
