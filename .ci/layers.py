@@ -22,6 +22,10 @@ KNOWS = {
     "barlow": {
         "barlow-data", "barlow-eval", "barlow-nn", "barlow-objectives", "barlow-train"
     },
+    "barlow-bench": {
+        "barlow", "barlow-data", "barlow-eval", "barlow-kernels", "barlow-nn", "barlow-objectives",
+        "barlow-random", "barlow-train"
+    },
 }
 
 # Tests may know these, too.
@@ -29,9 +33,11 @@ FOR_TESTS = {"barlow-random", "barlow-testing"}
 
 # Outside crates that only some may know: the engine, and what belongs to a program.
 ONLY = {
-    "burn": {"barlow-nn", "barlow-objectives", "barlow-eval", "barlow-train", "barlow"},
-    "clap": {"barlow"},
-    "anyhow": {"barlow"},
+    "burn": {
+        "barlow-nn", "barlow-objectives", "barlow-eval", "barlow-train", "barlow", "barlow-bench"
+    },
+    "clap": {"barlow", "barlow-bench"},
+    "anyhow": {"barlow", "barlow-bench"},
     "indicatif": {"barlow"},
 }
 

@@ -66,7 +66,7 @@ pub(crate) enum Command {
     /// What the machine can do: products of f32 and bf16, reading memory
     Peaks(PeaksArguments),
     /// Each convolution of the networks, as a share of the peak
-    Convolution,
+    Convolution(Selection),
     /// Whole training steps without the optimizer
     Step(Selection),
     /// Loss and gradients of given embeddings

@@ -44,7 +44,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .context("starting the threads")?;
     match &arguments.command {
         Command::Peaks(arguments) => peaks::run(arguments, options),
-        Command::Convolution => convolution::run(options),
+        Command::Convolution(selection) => convolution::run(selection, options),
         Command::Step(arguments) => step::run(arguments, options),
         Command::Objective(arguments) => objective::run(arguments, options),
         Command::Memory(arguments) => memory::run(arguments, options),

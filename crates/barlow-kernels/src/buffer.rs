@@ -74,7 +74,8 @@ fn size_class(bytes: usize) -> usize {
 }
 
 fn layout(bytes: usize) -> Layout {
-    Layout::from_size_align(bytes, ALIGNMENT).expect("the size fits memory, or it was not allocated")
+    Layout::from_size_align(bytes, ALIGNMENT)
+        .expect("the size fits memory, or it was not allocated")
 }
 
 fn allocate(bytes: usize) -> Block {
@@ -120,7 +121,7 @@ mod tests {
     fn size_classes_hold_what_they_are_asked_for_and_waste_at_most_an_eighth() {
         for bytes in (1..5000).chain([1 << 20, (1 << 20) + 1, 123_456_789]) {
             let class = size_class(bytes);
-            assert!(class >= bytes && class % ALIGNMENT == 0, "{bytes}: {class}");
+            assert!(class >= bytes && class.is_multiple_of(ALIGNMENT), "{bytes}: {class}");
             assert!(class - bytes <= bytes / 8 + ALIGNMENT, "{bytes}: {class}");
             assert_eq!(size_class(class), class);
         }

@@ -8,7 +8,9 @@ use crate::micro::Micro;
 use crate::operands::Operands;
 
 /// f32, or bf16 (f32 cut to 8 significant bits); sums are f32 either way.
-pub trait Element: Micro + Operands + Copy + Default + Debug + PartialEq + Send + Sync + 'static {
+pub trait Element:
+    Micro + Operands + Copy + Default + Debug + PartialEq + Send + Sync + 'static
+{
     /// Bits.
     const BITS: usize;
 

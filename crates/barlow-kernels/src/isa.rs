@@ -33,6 +33,15 @@ impl Isa {
             .filter(|isa| *isa <= Self::best())
     }
 
+    /// Called before the instructions are.
+    ///
+    /// # Panics
+    /// If this machine does not have them.
+    #[inline]
+    pub(crate) fn check(self) {
+        assert!(self <= Self::best(), "this machine has no {self}");
+    }
+
     /// Whether products of bf16 are faster than those of f32 with this set on this machine: matrix
     /// tiles always are, `vdpbf16ps` on AMD's cores (twice the rate of f32), not on Intel's (half).
     pub fn prefers_bf16(self) -> bool {
@@ -87,7 +96,9 @@ fn has_tiles() -> bool {
     const ARCH_REQ_XCOMP_PERM: i64 = 0x1023;
     const XFEATURE_XTILEDATA: i64 = 18;
 
-    if __cpuid_count(0, 0).eax < 7 || __cpuid_count(7, 0).edx & (AMX_BF16 | AMX_TILE) != AMX_BF16 | AMX_TILE {
+    if __cpuid_count(0, 0).eax < 7
+        || __cpuid_count(7, 0).edx & (AMX_BF16 | AMX_TILE) != AMX_BF16 | AMX_TILE
+    {
         return false;
     }
     let answer: i64;
@@ -153,8 +164,9 @@ macro_rules! per_isa {
                 per_isa_body $(::<$($generic),+>)? ($($argument),*)
             }
 
+            isa.check();
             match isa {
-                // SAFETY: an `Isa` beyond `Portable` exists only where it was detected.
+                // SAFETY: this machine has the instructions, as just checked.
                 #[cfg(target_arch = "x86_64")]
                 $crate::Isa::Avx2 => unsafe { avx2 $(::<$($generic),+>)? ($($argument),*) },
                 #[cfg(target_arch = "x86_64")]

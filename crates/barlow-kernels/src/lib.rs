@@ -14,7 +14,6 @@
     unsafe_code,
     reason = "vector instructions and raw loads at computed offsets; the only crate with unsafe"
 )]
-
 #![allow(private_bounds, reason = "elements are sealed: f32 and bf16")]
 
 mod buffer;
@@ -24,8 +23,8 @@ mod fold;
 mod isa;
 mod lars;
 mod micro;
-mod operands;
 mod norm;
+mod operands;
 pub mod peak;
 mod pool;
 mod product;

@@ -9,6 +9,11 @@
 //! columns: `[k][16]` in f32, `[k/2][16][2]` in bf16 with every segment filled up to a multiple of
 //! 32 by zeros, which is what both `vdpbf16ps` and matrix tiles want.
 
+#![expect(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "one contract covers all reads of the operands and writes of the tile"
+)]
+
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod amx;
 #[cfg(target_arch = "x86_64")]
@@ -17,6 +22,7 @@ mod avx2;
 mod avx512;
 mod portable;
 
+use crate::Buffer;
 use crate::element::bf16;
 use crate::isa::Isa;
 
@@ -35,13 +41,12 @@ pub(crate) const BLOCKS: usize = 4;
 /// Values from one row of a tile to the next.
 pub(crate) const TILE_PITCH: usize = BLOCK * BLOCKS;
 
-/// Results of one call.
-#[repr(C, align(64))]
-pub(crate) struct Tile(pub(crate) [f32; ROWS * TILE_PITCH]);
+/// Results of one call, [`ROWS`] rows of [`TILE_PITCH`] values.
+pub(crate) struct Tile(pub(crate) Buffer<f32>);
 
 impl Tile {
-    pub(crate) fn new() -> Box<Self> {
-        Box::new(Self([0.0; ROWS * TILE_PITCH]))
+    pub(crate) fn new() -> Self {
+        Self(Buffer::dirty(ROWS * TILE_PITCH))
     }
 }
 
@@ -202,7 +207,9 @@ pub(crate) struct Tiles {
 }
 
 impl Tiles {
+    /// Also checks that this machine has the instructions, once for many tiles.
     pub(crate) fn enter(isa: Isa) -> Self {
+        isa.check();
         #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
         if isa == Isa::Amx {
             amx::configure();

@@ -56,6 +56,11 @@ impl Precision {
     }
 }
 
+/// The instructions that our own kernels use on this machine, as `avx512` or `amx-bf16`.
+pub fn instruction_set() -> String {
+    Isa::best().to_string()
+}
+
 /// Whether tensors of a device live where our own kernels run.
 pub(crate) fn is_cpu(device: &Device) -> bool {
     device.clone().inner() == Device::flex()

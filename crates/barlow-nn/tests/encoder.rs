@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use barlow_nn::collective::SingleRank;
-use barlow_nn::{Encoder, EncoderConfig, EncoderName, Initializer, Pass, Precision, Stem, commit, named};
+use barlow_nn::{
+    Encoder, EncoderConfig, EncoderName, Initializer, Pass, Precision, Stem, commit, named,
+};
 use barlow_testing::{Fixture, data_folder, fill, fill_parameter};
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -127,7 +129,8 @@ fn odd_sizes_and_any_number_of_channels_are_encoded() {
         let encoder = config.init(&Initializer::new(3, &device));
         let view = fill("view", 2 * channels * height * width, -2.0, 2.0);
         let view = Tensor::from_data(TensorData::new(view, [2, channels, height, width]), &device);
-        for pass in [Pass::training(&SingleRank, Precision::F32), Pass::evaluation(Precision::F32)] {
+        for pass in [Pass::training(&SingleRank, Precision::F32), Pass::evaluation(Precision::F32)]
+        {
             let found = encoder.forward(view.clone(), &pass).unwrap();
             assert_eq!(found.dims(), [2, 32]);
             assert!(found.into_data().iter::<f32>().all(f32::is_finite), "{height}x{width}");

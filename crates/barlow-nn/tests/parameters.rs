@@ -6,7 +6,8 @@ use barlow_nn::collective::SingleRank;
 use barlow_nn::layers::{BatchNorm, Finish};
 use barlow_nn::tensor_file::{Array, Tensors};
 use barlow_nn::{
-    EncoderConfig, EncoderName, Initializer, Network, Pass, Precision, ProjectorConfig, Stem, commit, named,
+    EncoderConfig, EncoderName, Initializer, Network, Pass, Precision, ProjectorConfig, Stem,
+    commit, named,
 };
 use barlow_testing::fill;
 use burn::tensor::{Device, Tensor, TensorData};

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use barlow_nn::collective::SingleRank;
 use barlow_nn::named;
 use barlow_nn::{
-    EncoderConfig, EncoderName, Initializer, Network, Outputs, Pass, Precision, ProjectorConfig, Stem,
+    EncoderConfig, EncoderName, Initializer, Network, Outputs, Pass, Precision, ProjectorConfig,
+    Stem,
 };
 use barlow_objectives::{BarlowTwins, CrossCorrelationForm};
 use barlow_testing::{Fixture, fill, fill_parameter};
@@ -75,7 +76,9 @@ fn one_step_of_a_whole_model_has_the_outputs_terms_and_gradients_of_pytorch() {
 
     let [a, b] = views(0).map(|view| {
         let view = Tensor::from_data(TensorData::new(view, VIEW), &device);
-        network.forward(view, &Pass::training(&SingleRank, Precision::F32)).expect("a single rank cannot fail")
+        network
+            .forward(view, &Pass::training(&SingleRank, Precision::F32))
+            .expect("a single rank cannot fail")
     });
     let objective = BarlowTwins::new(gradients.number("lambda"));
     let embeddings = [&a, &b].map(|outputs| outputs.embedding.clone().inner());

@@ -6,8 +6,8 @@ use barlow_nn::collective::{Collective, CollectiveError};
 use barlow_nn::named::{self, WeightsMismatch};
 use barlow_nn::tensor_file::Tensors;
 use barlow_nn::{
-    BatchStatistics, EncoderConfig, Initializer, Network, Pass, Precision, Projector, ProjectorConfig,
-    commit,
+    BatchStatistics, EncoderConfig, Initializer, Network, Pass, Precision, Projector,
+    ProjectorConfig, commit,
 };
 use barlow_objectives::{Layer, Needs, ViewOutputs};
 use burn::module::ParamId;

@@ -34,7 +34,7 @@ fn ordinary() -> Settings {
     settings.schedule.warmup_epochs = 1;
     settings.train.batch_size = 64;
     // The same run on every machine.
-    settings.train.precision = "f32".to_owned();
+    "f32".clone_into(&mut settings.train.precision);
     settings.probe.every_epochs = 0;
     for view in [&mut settings.views.a, &mut settings.views.b] {
         view.crop_scale = [0.2, 1.0];

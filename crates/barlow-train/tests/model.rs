@@ -34,7 +34,8 @@ fn networks(device: &Device) -> Networks {
     };
     let projector =
         ProjectorConfig { widths: "24-24-16".parse().expect("widths"), batch_norm: true };
-    let mut networks = Networks::new(&encoder, &projector, &Needs::default(), 0, device, Precision::F32);
+    let mut networks =
+        Networks::new(&encoder, &projector, &Needs::default(), 0, device, Precision::F32);
     networks.online = named::replace(networks.online, |name, old| {
         let values = fill_parameter(name, &old.shape);
         let length = [values.len()];

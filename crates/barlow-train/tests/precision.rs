@@ -52,8 +52,10 @@ fn loader() -> Loader {
     Loader::new(Arc::new(Synthetic::new(2048, 0)), pipeline, config).expect("enough images")
 }
 
-/// The gradients of a step do not turn with the precision, after 50 steps of Barlow Twins with LARS
-/// as at the end of its warm-up.
+/// The gradients of a step turn no further with the precision than by PyTorch's bf16 autocast, whose
+/// cosines with its own f32 are 0.938 at the lowest and 0.981 in the median, over the layers of this
+/// encoder after 50 steps on Fashion-MNIST (benches/record/kernels.md). It is ReLUs that tell the
+/// precisions apart: values near 0 fall on the other side.
 #[test]
 fn after_fifty_steps_the_gradient_of_every_layer_points_the_same_way_in_bf16() {
     let device = Device::flex().autodiff();
@@ -73,8 +75,7 @@ fn after_fifty_steps_the_gradient_of_every_layer_points_the_same_way_in_bf16() {
             views.map(tensor).collect()
         };
         let collective = &SingleRank;
-        let context =
-            StepContext { step, total_steps: STEPS, seed: 0, ids: &ids, collective };
+        let context = StepContext { step, total_steps: STEPS, seed: 0, ids: &ids, collective };
         let compute = |networks: &Networks| {
             Step::compute(networks, &objective, views(), &context).expect("one rank")
         };
@@ -85,10 +86,14 @@ fn after_fifty_steps_the_gradient_of_every_layer_points_the_same_way_in_bf16() {
             let other = compute(&networks[1]);
             let (loss, other_loss) = (computed.evaluation.loss, other.evaluation.loss);
             assert!((loss - other_loss).abs() < 0.01 * loss, "losses {loss}, {other_loss}");
-            for (name, gradient) in computed.gradients() {
-                let cosine = cosine(gradient, &other.gradients()[name]);
-                assert!(cosine > 0.99, "{name}: cosine {cosine}");
-            }
+            let mut cosines: Vec<(f64, &str)> = computed
+                .gradients()
+                .iter()
+                .map(|(name, gradient)| (cosine(gradient, &other.gradients()[name]), &**name))
+                .collect();
+            cosines.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let (lowest, median) = (cosines[0], cosines[cosines.len() / 2].0);
+            assert!(lowest.0 > 0.93 && median > 0.98, "median {median}, lowest {lowest:?}");
             return;
         }
         let applied =

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use barlow_nn::{Precision, instruction_set};
 use serde::Serialize;
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
@@ -20,6 +21,8 @@ pub struct Report {
     pub devices: Vec<DeviceReport>,
     /// What `--device auto` takes.
     pub default_device: String,
+    /// What `--precision auto` takes there.
+    pub default_precision: &'static str,
     /// The processor.
     pub processor: ProcessorReport,
     /// Memory, if the system tells.
@@ -48,6 +51,8 @@ pub struct ProcessorReport {
     pub threads: usize,
     /// Instruction sets for numbers that it has, of those that matter here.
     pub instruction_sets: Vec<&'static str>,
+    /// The one that training uses.
+    pub kernels: String,
 }
 
 /// Memory, in bytes; what a container allows, where it allows less than there is.
@@ -84,6 +89,7 @@ pub fn examine() -> Report {
         system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         devices,
         default_device: DeviceChoice::Auto.to_string(),
+        default_precision: default_precision(),
         processor,
         memory,
         advice,
@@ -97,6 +103,7 @@ fn processor(system: Option<&System>) -> ProcessorReport {
         physical_cores: System::physical_core_count().ok(),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         instruction_sets: instruction_sets(),
+        kernels: instruction_set(),
     }
 }
 
@@ -193,6 +200,14 @@ fn gib(bytes: u64) -> String {
     format!("{:.1} GiB", bytes as f64 / GIB as f64)
 }
 
+/// On a card that is built in but may be missing the question is left open: f32 is what it gets.
+fn default_precision() -> &'static str {
+    match DeviceChoice::Auto.resolve() {
+        ("cpu", _) => Precision::auto(&DeviceChoice::Auto.open()).name(),
+        _ => Precision::F32.name(),
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unknown_if_empty =
@@ -208,6 +223,7 @@ impl fmt::Display for Report {
         )?;
         let sets = unknown_if_empty(&processor.instruction_sets.join(" "));
         writeln!(f, "can do      {sets}")?;
+        writeln!(f, "kernels     {}", processor.kernels)?;
         match &self.memory {
             Some(MemoryReport { total_bytes, available_bytes }) => {
                 let (total, available) = (gib(*total_bytes), gib(*available_bytes));
@@ -219,7 +235,8 @@ impl fmt::Display for Report {
             let built_in = if *built_in { "built in" } else { "not in this build" };
             writeln!(f, "device      {kind:<7} {built_in}")?;
         }
-        write!(f, "default     --device {}", self.default_device)?;
+        let (device, precision) = (&self.default_device, self.default_precision);
+        write!(f, "default     --device {device} --precision {precision}")?;
         for advice in &self.advice {
             write!(f, "\nadvice      {advice}")?;
         }
@@ -250,6 +267,7 @@ mod tests {
             physical_cores: None,
             threads: 2,
             instruction_sets: vec!["sse4.2"],
+            kernels: "portable".to_owned(),
         };
         let memory = MemoryReport { total_bytes: 4 * GIB, available_bytes: GIB };
         let advice = advice(&[], &processor, Some(&memory)).join("\n");

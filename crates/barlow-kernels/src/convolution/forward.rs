@@ -108,12 +108,12 @@ impl<T: Element> Product<'_, T> {
             let _tiles = Tiles::enter(isa);
             let mut tile = Tile::new();
             let mut sums = Sums::default();
-            let right =
-                Right { start: self.weights[first_block * block..].as_ptr(), block };
+            let right = Right { start: self.weights[first_block * block..].as_ptr(), block };
             for index in piece * tiles_per_piece..tiles.min((piece + 1) * tiles_per_piece) {
                 let first = index * ROWS;
                 let rows = ROWS.min(self.pixels - first);
-                let left = Left { start: source.at(first * pitch).cast_const(), row: pitch, step: 1 };
+                let left =
+                    Left { start: source.at(first * pitch).cast_const(), row: pitch, step: 1 };
                 // SAFETY: the strip's ends hold zeros for every shift, and `Strip::OVERRUN` pixels
                 // beyond the last; the weights' length was checked.
                 unsafe { T::multiply(isa, rows, blocks, left, &segments, right, &mut tile) };

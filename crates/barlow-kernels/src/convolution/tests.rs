@@ -142,10 +142,15 @@ fn agrees<T: Element>(rounding: f64, sums: f64) {
 }
 
 fn assert_borders_are_zero<T: Element>(activation: &Activation<T>) {
-    let total = |values: &mut dyn Iterator<Item = f32>| values.map(|v| f64::from(v.abs())).sum::<f64>();
+    let total =
+        |values: &mut dyn Iterator<Item = f32>| values.map(|v| f64::from(v.abs())).sum::<f64>();
     let all = total(&mut activation.buffer().iter().map(|v| v.to_f32()));
     let inner = total(&mut activation.to_planes().into_iter());
-    assert!((all - inner).abs() <= 1e-9 * inner.max(1.0), "{:?}: {all}, {inner}", activation.strip());
+    assert!(
+        (all - inner).abs() <= 1e-9 * inner.max(1.0),
+        "{:?}: {all}, {inner}",
+        activation.strip()
+    );
 }
 
 #[test]
@@ -175,7 +180,8 @@ fn results_do_not_depend_on_the_number_of_threads() {
             let weights = convolution.pack_forward(isa, &values("weights", convolution.weights()));
             let result = convolution.forward(isa, &x, &weights);
             let weight_gradient = convolution.weight_gradient(isa, &x, &gradient);
-            let all = [result.output.to_planes(), result.sum, result.sum_of_squares, weight_gradient];
+            let all =
+                [result.output.to_planes(), result.sum, result.sum_of_squares, weight_gradient];
             all.concat().into_iter().map(f32::to_bits).collect()
         })
     }

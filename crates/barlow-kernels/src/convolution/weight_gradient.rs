@@ -80,15 +80,14 @@ impl Convolution {
             for piece in pieces {
                 let first = piece * plan.piece;
                 let pixels = plan.piece.min((strip.pixels() - first).next_multiple_of(PIXELS));
-                let right: &[T] = match &right {
-                    Some(right) => &right[first * columns..][..pixels * columns],
-                    None => {
-                        let right = &mut own_right[..pixels * columns];
-                        let source = right_start.at(first * columns);
-                        // SAFETY: the strip's end holds more zeros than the rounding up.
-                        unsafe { T::fill_right(isa, source, columns, pixels, right) };
-                        right
-                    }
+                let right: &[T] = if let Some(right) = &right {
+                    &right[first * columns..][..pixels * columns]
+                } else {
+                    let right = &mut own_right[..pixels * columns];
+                    let source = right_start.at(first * columns);
+                    // SAFETY: the strip's end holds more zeros than the rounding up.
+                    unsafe { T::fill_right(isa, source, columns, pixels, right) };
+                    right
                 };
                 for (phase, taps) in plan.phases.iter().enumerate() {
                     if taps.is_empty() {
@@ -103,8 +102,10 @@ impl Convolution {
                     let segments = [Segment { offset: 0, k: pixels }];
                     for column in (0..columns).step_by(TILE_PITCH) {
                         let blocks = BLOCKS.min((columns - column) / BLOCK);
-                        let right =
-                            Right { start: right[column * pixels..].as_ptr(), block: pixels * BLOCK };
+                        let right = Right {
+                            start: right[column * pixels..].as_ptr(),
+                            block: pixels * BLOCK,
+                        };
                         let is_added = piece > first_piece;
                         let keep = |tile: &[f32], tap: &Tap, channel: usize, count: usize| {
                             let row = tap.index * rows + block * CHANNELS + channel;
@@ -192,9 +193,11 @@ impl Convolution {
     ) -> Vec<f32> {
         let taps = self.kernel * self.kernel;
         let mut weights = vec![0.0; self.weights()];
-        weights.par_chunks_mut(BLOCK * self.input * taps).enumerate().for_each(|(block, weights)| {
-            collect(isa, sums, parts, rows, columns, block * BLOCK, taps, self.input, weights);
-        });
+        weights.par_chunks_mut(BLOCK * self.input * taps).enumerate().for_each(
+            |(block, weights)| {
+                collect(isa, sums, parts, rows, columns, block * BLOCK, taps, self.input, weights);
+            },
+        );
         weights
     }
 }

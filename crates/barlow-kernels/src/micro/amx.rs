@@ -63,14 +63,7 @@ pub(super) unsafe fn multiply(
     }
     // SAFETY: the caller's contract.
     unsafe {
-        multiply_groups(
-            &groups[..rows.div_ceil(HEIGHT)],
-            left.row,
-            blocks,
-            segments,
-            right,
-            tile,
-        );
+        multiply_groups(&groups[..rows.div_ceil(HEIGHT)], left.row, blocks, segments, right, tile);
     }
 }
 

@@ -40,7 +40,8 @@ unsafe fn kernel(left: Left<f32>, segments: &[Segment], mut weights: *const f32,
         let mut start = left.start.wrapping_offset(segment.offset);
         for _ in 0..segment.k {
             // SAFETY: the right operand holds a block of 16 for every k.
-            let columns = unsafe { [_mm256_loadu_ps(weights), _mm256_loadu_ps(weights.add(LANES))] };
+            let columns =
+                unsafe { [_mm256_loadu_ps(weights), _mm256_loadu_ps(weights.add(LANES))] };
             for (row, sums) in sums.iter_mut().enumerate() {
                 // SAFETY: the left operand holds these rows.
                 let value = unsafe { _mm256_broadcast_ss(&*start.wrapping_add(row * left.row)) };

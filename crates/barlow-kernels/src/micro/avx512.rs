@@ -110,14 +110,22 @@ macro_rules! fma_bf16 {
 }
 
 kernel!(
-    "avx512f", multiply, kernel, f32, 1,
+    "avx512f",
+    multiply,
+    kernel,
+    f32,
+    1,
     |weights| _mm512_loadu_ps(weights),
     |value| _mm512_set1_ps(*value),
     fma_f32
 );
 
 kernel!(
-    "avx512f,avx512bf16", multiply_bf16, kernel_bf16, bf16, 2,
+    "avx512f,avx512bf16",
+    multiply_bf16,
+    kernel_bf16,
+    bf16,
+    2,
     |weights| _mm512_loadu_ps(weights.cast()),
     |value| _mm512_castsi512_ps(_mm512_set1_epi32(value.cast::<i32>().read_unaligned())),
     fma_bf16

@@ -26,11 +26,15 @@ fn holds<T: Element>(tolerance: f64) {
             let (row, filled) = (40, |k: usize| k.next_multiple_of(T::SEGMENT));
             let left: Vec<T> = values("left", 128 * row + 2048);
             let block: usize = lengths.iter().map(|&k| filled(k) * BLOCK).sum();
-            let segments: Vec<Segment> =
-                lengths.iter().enumerate().map(|(i, &k)| Segment { offset: 30 * i as isize, k }).collect();
+            let segments: Vec<Segment> = lengths
+                .iter()
+                .enumerate()
+                .map(|(i, &k)| Segment { offset: 30 * i as isize, k })
+                .collect();
             // Plain weights [segment][k][column], and packed ones.
             let columns = blocks * BLOCK;
-            let plain: Vec<Vec<T>> = lengths.iter().map(|&k| values("right", k * columns)).collect();
+            let plain: Vec<Vec<T>> =
+                lengths.iter().map(|&k| values("right", k * columns)).collect();
             let mut packed = vec![T::default(); block * blocks];
             let group = if T::SEGMENT == 1 { 1 } else { 2 };
             for column in 0..columns {

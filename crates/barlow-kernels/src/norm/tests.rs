@@ -86,7 +86,8 @@ fn sums_agree<T: Element>() {
                 sum_channels(strip, (0..gs.len()).map(masked)),
                 sum_channels(
                     strip,
-                    (0..gs.len()).map(|i| masked(i) * (ys[i] - f64::from(mean[channel_of(strip, i)]))),
+                    (0..gs.len())
+                        .map(|i| masked(i) * (ys[i] - f64::from(mean[channel_of(strip, i)]))),
                 ),
             ];
             let mut first = None;

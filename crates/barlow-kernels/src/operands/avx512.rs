@@ -1,5 +1,10 @@
 //! bf16 operands with AVX-512.
 
+#![expect(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "one contract covers the reads and writes of a call"
+)]
+
 use std::arch::x86_64::{
     __m256i, __m512i, _mm256_loadu_si256, _mm512_castsi256_si512, _mm512_inserti64x4,
     _mm512_loadu_si512, _mm512_permutexvar_epi16, _mm512_shuffle_i32x4, _mm512_storeu_si512,

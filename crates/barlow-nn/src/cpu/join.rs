@@ -74,12 +74,7 @@ struct Join;
 impl<B: Joining> Backward<B, 2> for Join {
     type State = (Shape, Arc<dyn Joint>);
 
-    fn backward(
-        self,
-        ops: Ops<Self::State, 2>,
-        gradients: &mut Gradients,
-        _: &mut Checkpointer,
-    ) {
+    fn backward(self, ops: Ops<Self::State, 2>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let gradient = gradients.consume::<B>(&ops.node);
         let (shape, joint) = ops.state;
         let [value, other] = ops.parents;
@@ -113,11 +108,7 @@ impl<B: Joining, C: CheckpointStrategy> Joining for Autodiff<B, C> {
         value
     }
 
-    fn backward_of(
-        gradient: FloatTensor<Self>,
-        _: Shape,
-        _: Arc<dyn Joint>,
-    ) -> FloatTensor<Self> {
+    fn backward_of(gradient: FloatTensor<Self>, _: Shape, _: Arc<dyn Joint>) -> FloatTensor<Self> {
         // Gradients are first order: backward steps run on the backend within.
         gradient
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use barlow_kernels::{
     self as kernels, Activation, Coefficients, Convolution, Convolved, Element, Isa, Strip,
 };
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::join::values;
 use super::tape::{Gradients, Tape, Value};
@@ -176,7 +176,7 @@ fn over_ranks(own: &(Vec<f64>, Vec<f64>), collective: &dyn Collective) -> (Vec<f
     }
     let channels = own.0.len();
     let all: Vec<f32> = own.0.iter().chain(&own.1).map(|&sum| sum as f32).collect();
-    let all = Tensor::from_data(TensorData::new(all, [2 * channels]), &Default::default());
+    let all = Tensor::from_data(TensorData::new(all, [2 * channels]), &Device::flex());
     let mut sums: Vec<f64> = match collective.sum(all) {
         Ok(sums) => sums.into_data().iter::<f64>().collect(),
         Err(_) => vec![f64::NAN; 2 * channels],
@@ -203,7 +203,7 @@ pub(crate) fn global_average_pool<T: Element>(x: &Value<T>) -> Tensor<2> {
     let rows = kernels::global_average_pool(x.isa, &x.data);
     let rows = TensorData::new(rows, [strip.batch, strip.channels]);
     let Some((tape, of)) = &x.node else {
-        return Tensor::from_data(rows, &burn::tensor::Device::flex());
+        return Tensor::from_data(rows, &Device::flex());
     };
     let rows = Tensor::from_data(rows, &tape.device());
     tape.leave(*of, rows, move |gradient| kernels::global_average_pool_backward(gradient, strip))

@@ -59,7 +59,7 @@ impl<T: Element> Tape<T> {
             slots.len() - 1
         };
         let length = tensor.dims().iter().product();
-        let joint = Arc::new(Slot { slots: self.parameters.clone(), slot, length });
+        let joint = Arc::new(Slot { slots: self.parameters.clone(), index: slot, length });
         let mut notes = lock(&self.notes);
         notes.token = join(notes.token.clone(), tensor, joint);
         slot
@@ -157,23 +157,26 @@ impl<T: Element> Gradients<T> {
 #[derive(Debug)]
 struct Slot {
     slots: Slots,
-    slot: usize,
+    index: usize,
     length: usize,
 }
 
 impl Joint for Slot {
     fn backward(&self, _: &[f32]) -> Vec<f32> {
-        let gradient = lock(&self.slots)[self.slot].take();
+        let gradient = lock(&self.slots)[self.index].take();
         // None where nothing that was asked for depends on the parameter.
         gradient.unwrap_or_else(|| vec![0.0; self.length])
     }
 }
 
+/// Makes a value's gradient of that of what was made from it.
+type Entry<T> = dyn Fn(&[f32]) -> Activation<T> + Send + Sync;
+
 /// The way back onto the tape.
 struct Exit<T> {
     tape: Arc<Tape<T>>,
     index: usize,
-    backward: Box<dyn Fn(&[f32]) -> Activation<T> + Send + Sync>,
+    backward: Box<Entry<T>>,
 }
 
 impl<T: Element> Joint for Exit<T> {

@@ -9,7 +9,8 @@ use super::{EncoderConfig, Stem};
 use crate::collective::CollectiveError;
 use crate::init::Initializer;
 use crate::layers::{
-    Activation, BatchNorm, Convolution, ConvolutionConfig, Finish, global_average_pool, max_pool_3x3,
+    Activation, BatchNorm, Convolution, ConvolutionConfig, Finish, global_average_pool,
+    max_pool_3x3,
 };
 use crate::pass::Pass;
 

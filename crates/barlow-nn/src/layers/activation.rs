@@ -15,6 +15,7 @@ use crate::precision::Precision;
 pub struct Activation(Form);
 
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "a tensor of the engine is large, and there are few")]
 enum Form {
     /// A tensor of the engine: a view, or any activation where there are no kernels of our own.
     Tensor(Tensor<4>),

@@ -1,9 +1,9 @@
 //! Two-dimensional convolution without bias.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Tensor, TensorData};
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::activation::Activation;
 use super::norm::ChannelSums;
@@ -58,9 +58,9 @@ impl Convolution {
         }
         let padding = weight.dims()[2] / 2;
         let options = ConvOptions::new([self.stride; 2], [padding; 2], [1; 2], 1);
-        let y = pass.precision().multiply(x.tensor(), weight, |x, weight| {
-            conv2d(x, weight, None, options)
-        });
+        let y = pass
+            .precision()
+            .multiply(x.tensor(), weight, |x, weight| conv2d(x, weight, None, options));
         let sums = pass.collective().map(|_| ChannelSums::of(&y));
         (Activation::from(y), sums)
     }

@@ -15,7 +15,8 @@ pub fn max_pool_3x3(x: &Activation) -> Activation {
     if let Some(pooled) = x.max_pool_on_cpu() {
         return pooled;
     }
-    max_pool2d(x.tensor(), MaxPoolOptions::new([3; 2]).with_stride([2; 2]).with_padding([1; 2])).into()
+    max_pool2d(x.tensor(), MaxPoolOptions::new([3; 2]).with_stride([2; 2]).with_padding([1; 2]))
+        .into()
 }
 
 /// The mean of each channel.

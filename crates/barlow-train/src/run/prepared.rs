@@ -47,8 +47,7 @@ impl Prepared {
         let needs = objective.needs();
         let dim = output_dim(&encoder, projector, needs.layer);
         let precision = Precision::of(&train.precision, &run.device);
-        let networks =
-            Networks::new(&encoder, projector, &needs, train.seed, &device, precision);
+        let networks = Networks::new(&encoder, projector, &needs, train.seed, &device, precision);
         let mut state = State::new(networks, objective, optimizer);
         let mut notes = Vec::new();
         let mut has_checkpoint = false;

@@ -50,8 +50,8 @@ pub fn pretrain(arguments: &PretrainArguments, registry: &Registry) -> anyhow::R
     images::settle(&mut settings, &*source)?;
     let device: DeviceChoice = settings.train.device.parse()?;
     // What this machine chooses is what the run is, wherever it is resumed.
-    settings.train.precision =
-        Precision::of(&settings.train.precision, &device.open()).name().to_owned();
+    let precision = Precision::of(&settings.train.precision, &device.open());
+    precision.name().clone_into(&mut settings.train.precision);
     if let Some((path, text)) = &earlier {
         refuse_changes(text, path, &settings)?;
     }

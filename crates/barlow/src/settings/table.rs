@@ -163,7 +163,11 @@ const AFTER_VIEWS: &[Row] = &[
         "decides first weights, sample order and views",
     ),
     ("train.device", Kind::Device, "where to compute: `auto`, `cpu` or a device like `cuda:0`"),
-    ("train.precision", Kind::Choice(&["auto", "f32", "bf16"]), "precision of activations and products"),
+    (
+        "train.precision",
+        Kind::Choice(&["auto", "f32", "bf16"]),
+        "precision of activations and products",
+    ),
     (
         "train.max_skipped_steps",
         Kind::Integer { min: 1, max: 1_000_000 },
