@@ -104,11 +104,8 @@ pub(crate) struct MemoryArguments {
     #[command(flatten)]
     pub selection: Selection,
     /// Measure this one work in this process
-    #[arg(long, hide = true, requires = "precision")]
-    pub here: Option<String>,
-    /// Its precision
     #[arg(long, hide = true)]
-    pub precision: Option<Precision>,
+    pub here: Option<String>,
 }
 
 /// Arguments of `peers`.

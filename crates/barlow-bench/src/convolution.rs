@@ -136,7 +136,7 @@ fn prepare_in<T: Element>(
         Pass::Forward => {
             let packed = convolution.pack_forward::<T>(isa, &weights);
             let found = convolution.forward(isa, &strip_x, &packed).output.to_planes();
-            case.check(&found, |case, at| case.output(at))?;
+            case.check(&found, Case::output)?;
             Ok(Box::new(move || {
                 black_box(convolution.forward(isa, &strip_x, &packed));
             }))
@@ -144,14 +144,14 @@ fn prepare_in<T: Element>(
         Pass::Data => {
             let packed = convolution.pack_backward::<T>(isa, &weights);
             let found = convolution.data_gradient(isa, &strip_gradient, &packed, strip, None);
-            case.check(&found.to_planes(), |case, at| case.data_gradient(at))?;
+            case.check(&found.to_planes(), Case::data_gradient)?;
             Ok(Box::new(move || {
                 black_box(convolution.data_gradient(isa, &strip_gradient, &packed, strip, None));
             }))
         }
         Pass::Weight => {
             let found = convolution.weight_gradient(isa, &strip_x, &strip_gradient);
-            case.check(&found, |case, at| case.weight_gradient(at))?;
+            case.check(&found, Case::weight_gradient)?;
             Ok(Box::new(move || {
                 black_box(convolution.weight_gradient(isa, &strip_x, &strip_gradient));
             }))

@@ -6,7 +6,7 @@ use anyhow::{Context, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::{MemoryArguments, Options};
-use crate::machine::peak_resident_bytes;
+use crate::machine::{forget_peak, peak_resident_bytes};
 use crate::output;
 use crate::table::Table;
 use crate::work::{Precision, Work};
@@ -23,7 +23,8 @@ struct Used {
 /// Measures every selected work, or the one that is to be measured here.
 pub(crate) fn run(arguments: &MemoryArguments, options: &Options) -> anyhow::Result<()> {
     let works = [&step::WORKS[..], &objective::WORKS[..]].concat();
-    if let (Some(name), Some(precision)) = (&arguments.here, arguments.precision) {
+    if let Some(name) = &arguments.here {
+        let precision = arguments.selection.precision.unwrap_or(Precision::Auto);
         let work = works.iter().find(|work| work.name == name.as_str());
         return here(
             work.with_context(|| format!("no work is called `{name}`"))?,
@@ -68,6 +69,9 @@ fn here(work: &Work, precision: Precision, options: &Options) -> anyhow::Result<
     let Some(mut repeat) = work.prepare(precision)? else {
         bail!("`{}`: ours does not exist yet", work.name);
     };
+    // Making sure that the answer is right took memory of its own.
+    barlow_kernels::release_dropped();
+    forget_peak();
     // Two warm-ups, as the rival's scripts make.
     for _ in 0..2 + options.repetitions {
         repeat();

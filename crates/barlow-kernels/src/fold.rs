@@ -1,4 +1,4 @@
-//! The way back of [`crate::unfold`], for convolutions without a kernel of their own; slow and rare.
+//! The way back of [`crate::unfold()`], for convolutions without a kernel of their own; slow and rare.
 
 use rayon::prelude::*;
 
@@ -8,7 +8,7 @@ use crate::{Activation, Element};
 /// under it.
 ///
 /// # Shapes
-/// As [`crate::unfold`]: `gradient` has c·kernel² channels; the result is `[batch, c, h, w]`, `shape`.
+/// As [`crate::unfold()`]: `gradient` has c·kernel² channels; the result is `[batch, c, h, w]`, `shape`.
 ///
 /// # Panics
 /// If the gradient is not that of planes of this shape.

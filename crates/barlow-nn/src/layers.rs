@@ -3,7 +3,7 @@
 //! Convolution (with the per-channel sums its norm needs), statistics (where the collective sums),
 //! normalise (with residual and ReLU), pooling and linear. Each has a body of ordinary Burn operations,
 //! which runs, and differentiates, on every device, and one of our own kernels for the CPU
-//! ([`crate::cpu`]). How an [`Activation`] lies in memory is private to these operations.
+//! (module `cpu`). How an [`Activation`] lies in memory is private to these operations.
 
 mod activation;
 mod convolution;

@@ -40,14 +40,6 @@ impl Case<'_> {
         self.side.div_ceil(self.convolution.stride)
     }
 
-    /// Σ over pairs of an output place and a tap, and of their sizes.
-    fn sum(&self, terms: impl Iterator<Item = (f32, f32)>) -> (f64, f64) {
-        terms.fold((0.0, 0.0), |(sum, size), (a, b)| {
-            let term = f64::from(a) * f64::from(b);
-            (sum + term, size + term.abs())
-        })
-    }
-
     /// The input under tap `k` of output place `o`, if it is inside.
     fn under(&self, o: usize, k: usize) -> Option<usize> {
         let place = (o * self.convolution.stride + k).checked_sub(self.convolution.kernel / 2)?;
@@ -65,7 +57,7 @@ impl Case<'_> {
             let value = self.x[((n * input + i) * self.side + y) * self.side + x];
             Some((value, self.weights[o * input * kernel * kernel + tap]))
         });
-        self.sum(taps)
+        sum(taps)
     }
 
     pub(super) fn data_gradient(&self, at: usize) -> (f64, f64) {
@@ -80,7 +72,7 @@ impl Case<'_> {
             let value = self.gradient[((n * output + o) * out + oy) * out + ox];
             Some((value, self.weights[((o * input + i) * kernel + ky) * kernel + kx]))
         });
-        self.sum(taps)
+        sum(taps)
     }
 
     pub(super) fn weight_gradient(&self, at: usize) -> (f64, f64) {
@@ -94,6 +86,14 @@ impl Case<'_> {
             let value = self.x[((n * input + i) * self.side + y) * self.side + x];
             Some((value, self.gradient[((n * output + o) * out + oy) * out + ox]))
         });
-        self.sum(places)
+        sum(places)
     }
+}
+
+/// Σ of products, and Σ of their sizes.
+fn sum(terms: impl Iterator<Item = (f32, f32)>) -> (f64, f64) {
+    terms.fold((0.0, 0.0), |(sum, size), (a, b)| {
+        let term = f64::from(a) * f64::from(b);
+        (sum + term, size + term.abs())
+    })
 }
