@@ -39,7 +39,7 @@ impl fmt::Display for Machine {
 /// Lets the peak begin anew at what is resident now, where the system can (Linux, `proc(5)`).
 pub(crate) fn forget_peak() {
     // Elsewhere the peak stays that of the whole process, which is no less.
-    let _ = std::fs::write("/proc/self/clear_refs", "5");
+    let _ = fs::write("/proc/self/clear_refs", "5");
 }
 
 /// Most memory that was ever resident in this process, bytes; none where the system does not say.

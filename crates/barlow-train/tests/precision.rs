@@ -52,9 +52,9 @@ fn loader() -> Loader {
     Loader::new(Arc::new(Synthetic::new(2048, 0)), pipeline, config).expect("enough images")
 }
 
-/// The gradients of a step turn no further with the precision than by bf16 autocast of `PyTorch`, whose
+/// The gradients of a step turn no further with the precision than by bf16 autocast of PyTorch, whose
 /// cosines with its own f32 are 0.938 at the lowest and 0.981 in the median, over the layers of this
-/// encoder after 50 steps on Fashion-MNIST (benches/record/kernels.md). It is ReLUs that tell the
+/// encoder after 50 steps on Fashion-MNIST (benches/record/kernels.md). It is each ReLU that tells the
 /// precisions apart: values near 0 fall on the other side.
 #[test]
 fn after_fifty_steps_the_gradient_of_every_layer_points_the_same_way_in_bf16() {
