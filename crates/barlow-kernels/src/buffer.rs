@@ -37,8 +37,12 @@ unsafe impl<T: Sync> Sync for Buffer<T> {}
 
 impl<T: Element> Buffer<T> {
     /// Holds `length` values of whatever was there before (always valid numbers).
+    ///
+    /// # Panics
+    /// If so many values fit no memory.
     pub fn dirty(length: usize) -> Self {
-        let bytes = size_class(length * size_of::<T>());
+        let bytes = length.checked_mul(size_of::<T>()).expect("a size that fits memory");
+        let bytes = size_class(bytes);
         let stored = {
             let mut store = STORE.lock().unwrap_or_else(PoisonError::into_inner);
             store.get_mut(&bytes).and_then(Vec::pop)
@@ -48,6 +52,9 @@ impl<T: Element> Buffer<T> {
     }
 
     /// Holds `length` zeros.
+    ///
+    /// # Panics
+    /// If so many values fit no memory.
     pub fn zeroed(length: usize) -> Self {
         let mut buffer = Self::dirty(length);
         buffer.fill(T::default());

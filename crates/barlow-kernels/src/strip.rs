@@ -44,13 +44,30 @@ impl Strip {
     pub(crate) const OVERRUN: usize = 128;
 
     /// Images with a zero border of one pixel.
+    ///
+    /// # Panics
+    /// If an image has no pixel or no channel, or all together fit no memory.
     pub fn images(batch: usize, channels: usize, height: usize, width: usize) -> Self {
-        Self { batch, channels, height, width, border: 1 }
+        Self { batch, channels, height, width, border: 1 }.checked()
     }
 
     /// Rows of a matrix, without border: pixels of 1×1 images.
+    ///
+    /// # Panics
+    /// As for [`Strip::images`].
     pub fn rows(batch: usize, channels: usize) -> Self {
-        Self { batch, channels, height: 1, width: 1, border: 0 }
+        Self { batch, channels, height: 1, width: 1, border: 0 }.checked()
+    }
+
+    fn checked(self) -> Self {
+        let Self { batch, channels, height, width, .. } = self;
+        assert!(channels > 0 && height > 0 && width > 0, "there is nothing in {self:?}");
+        // Bytes of the buffer, generously: sides with borders, both ends, channels rounded up.
+        let bytes = [height + 1, width + 1, channels + 16, 8]
+            .into_iter()
+            .try_fold(batch + 1 + Self::OVERRUN, usize::checked_mul);
+        assert!(bytes.is_some_and(|bytes| bytes < isize::MAX as usize), "{self:?} fits no memory");
+        self
     }
 
     /// Channels as stored.

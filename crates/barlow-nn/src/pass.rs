@@ -64,7 +64,7 @@ impl<'a> Pass<'a> {
 
     /// The instructions of our own kernels where they can take a view: on the CPU, without gradient.
     pub(crate) fn kernels_for(&self, view: &Tensor<4>) -> Option<Isa> {
-        let is_ours = is_cpu(&view.device()) && !view.is_require_grad();
+        let is_ours = is_cpu(&view.device()) && !view.is_tracked();
         self.kernels.filter(|_| is_ours)
     }
 

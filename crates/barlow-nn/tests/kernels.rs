@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use barlow_kernels::Isa;
 use barlow_nn::collective::SingleRank;
+use barlow_nn::layers::{BatchNorm, ConvolutionConfig, Finish};
 use barlow_nn::{Encoder, EncoderConfig, EncoderName, Initializer, Pass, Precision, Stem, named};
 use barlow_testing::fill;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -76,5 +77,26 @@ fn kernels_in_f32_agree_with_the_engine_on_every_instruction_set() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn a_norm_takes_the_sums_itself_where_the_layer_before_did_not() {
+    let initializer = Initializer::new(3, &Device::flex());
+    let convolution = ConvolutionConfig { input: 3, output: 8, kernel: 3, stride: 1 };
+    let convolution = convolution.init(&initializer.part("convolution"));
+    let norm = BatchNorm::new(8, 1.0, &initializer.part("norm"));
+    let owed = |pass: Pass| {
+        let x = view([4, 3, 9, 7]).inner().into();
+        let (y, _) = convolution.forward(&x, &pass);
+        norm.forward(&y, None, &pass, Finish::default()).expect("one rank");
+        let owed = pass.into_statistics().into_values().next().expect("one norm");
+        [owed.mean, owed.variance].map(|t| t.into_data().iter::<f64>().collect::<Vec<_>>())
+    };
+    let pass = || Pass::training(&SingleRank, Precision::F32);
+    let (found, expected) = (owed(pass()), owed(pass().without_kernels()));
+    for (found, expected) in found.iter().zip(&expected) {
+        let off = deviation(found, expected);
+        assert!(off < 1e-5, "off by {off}");
     }
 }

@@ -42,9 +42,9 @@ impl Step {
         context: &StepContext,
     ) -> Result<Self, CollectiveError> {
         let views = objective.before_views(views, context);
-        let forward = networks.forward(views, context.collective)?;
+        let mut forward = networks.forward(views, context.collective)?;
         let evaluation = objective.evaluate(&forward.outputs, context)?;
-        let mut gradients = backward(networks, &forward, &evaluation);
+        let mut gradients = backward(networks, std::mem::take(&mut forward.attached), &evaluation);
         for gradient in gradients.values_mut() {
             *gradient = context.collective.sum(gradient.clone())?;
         }
@@ -106,14 +106,15 @@ impl Step {
 
 fn backward(
     networks: &Networks,
-    forward: &Forward,
+    attached: Vec<(Tensor<2>, Option<Tensor<2>>)>,
     evaluation: &Evaluation,
 ) -> BTreeMap<String, Tensor<1>> {
-    let attached = forward.attached.iter().zip(&evaluation.gradients);
+    // Outputs that get no gradient are dropped here, before the way back, which frees what only
+    // they hold.
+    let attached = attached.into_iter().zip(&evaluation.gradients);
     let products = attached.flat_map(|((online, prediction), gradients)| {
-        let online = gradients.online.clone().map(|gradient| online.clone() * gradient.autodiff());
+        let online = gradients.online.clone().map(|gradient| online * gradient.autodiff());
         let prediction = prediction
-            .clone()
             .zip(gradients.prediction.clone())
             .map(|(prediction, gradient)| prediction * gradient.autodiff());
         [online, prediction].into_iter().flatten()

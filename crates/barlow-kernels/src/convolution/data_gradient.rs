@@ -3,7 +3,7 @@
 use super::Convolution;
 use super::forward::Product;
 use super::store::{NOWHERE, Places};
-use super::weights::PackedWeights;
+use super::weights::{Direction, PackedWeights};
 use crate::{Activation, Element, Isa, Strip};
 
 impl Convolution {
@@ -21,6 +21,7 @@ impl Convolution {
         before: Option<Activation<T>>,
     ) -> Activation<T> {
         self.check(input);
+        weights.check(self, Direction::Backward);
         let strip = gradient.strip();
         assert_eq!(strip, self.output_strip(input), "places of the output's gradient");
         let is_added = before.is_some();

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::phases::split;
 use super::runs::Run;
 use super::store::{Destination, Places, Sums, store};
-use super::weights::{PackedWeights, block_length};
+use super::weights::{Direction, PackedWeights, block_length};
 use super::{Convolution, Convolved};
 use crate::micro::{BLOCK, BLOCKS, Left, ROWS, Right, Segment, Tile, Tiles};
 use crate::{Activation, Buffer, Element, Isa, Strip};
@@ -29,6 +29,7 @@ impl Convolution {
         weights: &PackedWeights<T>,
     ) -> Convolved<T> {
         self.check(x.strip());
+        weights.check(self, Direction::Forward);
         let strip = self.output_strip(x.strip());
         let runs = self.forward_runs(strip);
         let mut output = Activation::dirty(strip);
@@ -99,7 +100,7 @@ impl<T: Element> Product<'_, T> {
         let pieces = tiles.div_ceil(tiles_per_piece);
         let target_strip = target.strip();
         let out = Target(target.pixels_mut().as_mut_ptr());
-        let origin = self.source.buffer()[self.source.strip().origin()..].as_ptr();
+        let origin = self.source.buffer().as_ptr().wrapping_add(self.source.strip().origin());
         let source = Target(origin.cast_mut());
         let run_piece = |index: usize| -> Sums {
             let (group, piece) = (index / pieces, index % pieces);

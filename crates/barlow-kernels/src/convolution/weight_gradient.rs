@@ -50,6 +50,9 @@ impl Convolution {
         self.check(x.strip());
         let strip = gradient.strip();
         assert_eq!(strip, self.output_strip(x.strip()), "places of the output's gradient");
+        if strip.batch == 0 {
+            return vec![0.0; self.weights()];
+        }
         let phases = (self.stride == 2).then(|| split(x, if self.kernel == 1 { 1 } else { 4 }));
         let source = phases.as_ref().unwrap_or(x);
         let plan = self.plan::<T>(strip, source.strip());
@@ -63,7 +66,8 @@ impl Convolution {
         let right = (plan.blocks > 1).then(|| fill_right(isa, gradient, &plan));
         let pitch = rows;
         let first_pixel = |activation: &Activation<T>| {
-            Target(activation.buffer()[activation.strip().origin()..].as_ptr().cast_mut())
+            let start = activation.buffer().as_ptr().wrapping_add(activation.strip().origin());
+            Target(start.cast_mut())
         };
         let (left_start, right_start) = (first_pixel(source), first_pixel(gradient));
 

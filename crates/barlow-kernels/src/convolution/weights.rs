@@ -13,6 +13,25 @@ use crate::{Buffer, Element, Isa, Strip};
 pub struct PackedWeights<T> {
     /// For each part (one, or the phases of a gradient): its blocks of 16 columns.
     pub(super) parts: Vec<Buffer<T>>,
+    convolution: Convolution,
+    direction: Direction,
+}
+
+/// What weights are packed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Direction {
+    Forward,
+    Backward,
+}
+
+impl<T> PackedWeights<T> {
+    pub(super) fn check(&self, convolution: &Convolution, direction: Direction) {
+        assert_eq!(
+            (self.convolution, self.direction),
+            (*convolution, direction),
+            "what the weights were packed for"
+        );
+    }
 }
 
 /// Which channels are the columns of the product.
@@ -30,7 +49,8 @@ impl Convolution {
     pub fn pack_forward<T: Element>(&self, isa: Isa, weights: &[f32]) -> PackedWeights<T> {
         // Shifts do not matter here, only which taps go together.
         let runs = self.forward_runs(Strip::images(1, self.output, 1, 1));
-        PackedWeights { parts: vec![self.pack(isa, weights, &runs, Columns::Output)] }
+        let parts = vec![self.pack(isa, weights, &runs, Columns::Output)];
+        PackedWeights { parts, convolution: *self, direction: Direction::Forward }
     }
 
     /// Weights, `[output, input, kernel, kernel]`, for [`Convolution::data_gradient`].
@@ -40,7 +60,8 @@ impl Convolution {
     pub fn pack_backward<T: Element>(&self, isa: Isa, weights: &[f32]) -> PackedWeights<T> {
         let parts = self.backward_runs(Strip::images(1, self.output, 1, 1));
         let pack = |(_, runs): &(usize, Vec<Run>)| self.pack(isa, weights, runs, Columns::Input);
-        PackedWeights { parts: parts.iter().map(pack).collect() }
+        let parts = parts.iter().map(pack).collect();
+        PackedWeights { parts, convolution: *self, direction: Direction::Backward }
     }
 
     fn pack<T: Element>(

@@ -136,7 +136,11 @@ impl Normalisation {
         let x = kernels::normalise(isa, &y.data, &scale, &shift, shortcut, has_relu);
         let Some((tape, of)) = y.node.clone() else { return constant(isa, x) };
         let slots = [tape.parameter(self.weight), tape.parameter(self.bias)];
-        let residual = residual.and_then(|residual| Some(residual.node.as_ref()?.1));
+        let residual = residual.and_then(|residual| {
+            let (other, index) = residual.node.as_ref()?;
+            assert!(Arc::ptr_eq(&tape, other), "the residual is of another view");
+            Some(*index)
+        });
         let (batch, y) = (self.batch, y.data.clone());
         // The step needs the output, which it is made together with.
         let output = Arc::new(x);

@@ -11,6 +11,7 @@ use super::join::{Joint, join};
 /// What one forward pass through an encoder notes for the way back.
 pub(crate) struct Tape<T> {
     notes: Mutex<Notes<T>>,
+    device: Device,
     /// Gradients for parameters, by slot, until the engine asks.
     parameters: Slots,
 }
@@ -19,8 +20,11 @@ struct Notes<T> {
     steps: Vec<Step<T>>,
     values: usize,
     /// Every parameter is joined to it, so that its gradient depends on what the tape leads to.
-    token: Tensor<1>,
+    /// Taken when the tape is left: what is left behind must not hold on to the engine's graph.
+    token: Option<Tensor<1>>,
 }
+
+const LEFT_ONCE: &str = "a tape is left once, after all its layers";
 
 type Step<T> = Box<dyn FnOnce(&mut Gradients<T>) + Send>;
 
@@ -47,8 +51,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl<T: Element> Tape<T> {
     /// A tape whose parameters live on the given autodiff device.
     pub(crate) fn new(device: &Device) -> Arc<Self> {
-        let notes = Notes { steps: vec![], values: 0, token: Tensor::zeros([1], device) };
-        Arc::new(Self { notes: Mutex::new(notes), parameters: Slots::default() })
+        let notes = Notes { steps: vec![], values: 0, token: Some(Tensor::zeros([1], device)) };
+        let (notes, device) = (Mutex::new(notes), device.clone());
+        Arc::new(Self { notes, device, parameters: Slots::default() })
     }
 
     /// Lets the engine know of a parameter; the slot takes its gradient.
@@ -61,7 +66,8 @@ impl<T: Element> Tape<T> {
         let length = tensor.dims().iter().product();
         let joint = Arc::new(Slot { slots: self.parameters.clone(), index: slot, length });
         let mut notes = lock(&self.notes);
-        notes.token = join(notes.token.clone(), tensor, joint);
+        let token = notes.token.take().expect(LEFT_ONCE);
+        notes.token = Some(join(token, tensor, joint));
         slot
     }
 
@@ -92,18 +98,21 @@ impl<T: Element> Tape<T> {
 
     /// Where parameters live.
     pub(super) fn device(&self) -> Device {
-        lock(&self.notes).token.device()
+        self.device.clone()
     }
 
     /// Rows made from a value, `[batch, channels]`, as a tensor of the engine; `backward` makes the
     /// value's gradient of theirs.
+    ///
+    /// # Panics
+    /// If the tape was left before.
     pub(super) fn leave(
         self: &Arc<Self>,
         index: usize,
         rows: Tensor<2>,
         backward: impl Fn(&[f32]) -> Activation<T> + Send + Sync + 'static,
     ) -> Tensor<2> {
-        let token = lock(&self.notes).token.clone();
+        let token = lock(&self.notes).token.take().expect(LEFT_ONCE);
         let tape = self.clone();
         join(rows, token, Arc::new(Exit { tape, index, backward: Box::new(backward) }))
     }
@@ -195,5 +204,40 @@ impl<T> fmt::Debug for Exit<T> {
 impl<T> fmt::Debug for Value<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Value").field("isa", &self.isa).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::global_average_pool;
+    use burn::tensor::TensorData;
+
+    fn tensor(shape: [usize; 4], device: &Device) -> Tensor<4> {
+        let values = barlow_testing::fill("tape", shape.iter().product(), -1.0, 1.0);
+        Tensor::from_data(TensorData::new(values, shape), device)
+    }
+
+    /// One view's tape, its output, and the weight.
+    fn forward(weight: &Tensor<4>) -> (std::sync::Weak<Tape<f32>>, Tensor<2>) {
+        let device = weight.device();
+        let tape = Tape::new(&device);
+        let view = tensor([2, 1, 5, 5], &device);
+        let isa = Isa::best();
+        let (value, _) = Value::of_view(isa, Some(&tape), view, weight.clone(), 1);
+        (Arc::downgrade(&tape), global_average_pool(&value))
+    }
+
+    #[test]
+    fn a_view_without_gradient_is_forgotten_with_the_next_way_back() {
+        let device = Device::flex().autodiff();
+        let weight = tensor([4, 1, 3, 3], &device).require_grad();
+        let (used, output) = forward(&weight);
+        let (unused, other) = forward(&weight);
+        drop(other);
+        let gradients = output.sum().backward();
+        assert!(weight.grad(&gradients).is_some());
+        assert!(used.upgrade().is_none(), "a tape that was run");
+        assert!(unused.upgrade().is_none(), "a tape that nobody will run");
     }
 }

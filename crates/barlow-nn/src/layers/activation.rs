@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use barlow_kernels::bf16;
+use barlow_kernels::{bf16, channel_sums};
 use burn::tensor::Tensor;
 
 use crate::cpu::{self, Sums, Tape, Value};
@@ -97,6 +97,16 @@ impl Activation {
     /// Whether the CPU's kernels made it.
     pub(super) fn is_on_cpu(&self) -> bool {
         !matches!(self.0, Form::Tensor(_))
+    }
+
+    /// Σ and Σ² of each channel of an activation that the CPU's kernels made.
+    pub(super) fn sums_on_cpu(&self) -> Option<Sums> {
+        let (sum, squares) = match &self.0 {
+            Form::Tensor(_) => return None,
+            Form::F32(x) => channel_sums(x.isa, &x.data),
+            Form::Bf16(x) => channel_sums(x.isa, &x.data),
+        };
+        Some([sum, squares])
     }
 
     /// Normalises an activation that the CPU's kernels made.

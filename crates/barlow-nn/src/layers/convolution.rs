@@ -1,9 +1,9 @@
 //! Two-dimensional convolution without bias.
 
 use burn::module::{Module, Param};
+use burn::tensor::Tensor;
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Device, Tensor, TensorData};
 
 use super::activation::Activation;
 use super::norm::ChannelSums;
@@ -48,12 +48,7 @@ impl Convolution {
     pub fn forward(&self, x: &Activation, pass: &Pass) -> (Activation, Option<ChannelSums>) {
         let weight = self.weight.val();
         if let Some((y, sums)) = x.convolve_on_cpu(weight.clone(), self.stride, pass) {
-            let [batch, channels, height, width] = y.dims();
-            let sums = pass.collective().map(|_| {
-                let sums = sums.map(|values| TensorData::new(values, [channels]));
-                let [sum, squares] = sums.map(|data| Tensor::from_data(data, &Device::flex()));
-                ChannelSums::new(sum, squares, batch * height * width)
-            });
+            let sums = pass.collective().map(|_| ChannelSums::on_cpu(sums, y.dims()));
             return (y, sums);
         }
         let padding = weight.dims()[2] / 2;

@@ -5,12 +5,12 @@
 //! residual and the ReLU along. Ioffe and Szegedy (2015); constants as PyTorch's `BatchNorm2d`.
 
 use burn::module::{Module, Param};
-use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::activation::Activation;
 use crate::collective::{Collective, CollectiveError};
-use crate::cpu::Normalisation;
+use crate::cpu::{Normalisation, Sums};
 use crate::init::Initializer;
 use crate::pass::{BatchStatistics, Pass};
 
@@ -29,9 +29,11 @@ pub struct ChannelSums {
 }
 
 impl ChannelSums {
-    /// Sums over `count` values of each channel, both `[channels]`.
-    pub(super) fn new(sum: Tensor<1>, sum_of_squares: Tensor<1>, count: usize) -> Self {
-        Self { sum, sum_of_squares, count }
+    /// Σ and Σ² as the CPU's kernels give them, of an activation of the given shape.
+    pub(super) fn on_cpu(sums: Sums, [batch, channels, height, width]: [usize; 4]) -> Self {
+        let [sum, sum_of_squares] = sums
+            .map(|values| Tensor::from_data(TensorData::new(values, [channels]), &Device::flex()));
+        Self { sum, sum_of_squares, count: batch * height * width }
     }
 
     /// The sums of `x`, `[batch, channels, height, width]`.
@@ -184,6 +186,8 @@ impl BatchNorm {
         finish: &Finish,
     ) -> Result<Activation, CollectiveError> {
         let vector = |tensor: Tensor<1>| tensor.into_data().iter::<f32>().collect::<Vec<f32>>();
+        let taken = || Some(ChannelSums::on_cpu(x.sums_on_cpu()?, x.dims()));
+        let sums = pass.collective().and_then(|_| sums.or_else(taken));
         let (mean, variance, batch) = match (pass.collective(), sums) {
             (Some(collective), Some(sums)) => {
                 let statistics = sums.statistics(collective)?;
