@@ -32,7 +32,7 @@ pub fn fold<T: Element>(
     let images = planes.par_chunks_mut((channels * height * width).max(1)).enumerate();
     images.for_each(|(image, planes)| {
         for (y, x) in (0..strip.height).flat_map(|y| (0..strip.width).map(move |x| (y, x))) {
-            let pixel = image * strip.image_pitch() + y * strip.row_pitch() + x;
+            let pixel = strip.pixel(image, y, x);
             let window = &gradient.pixels()[pixel * pitch..][..strip.channels];
             for (index, value) in window.iter().enumerate() {
                 let (c, ky, kx) =

@@ -28,7 +28,7 @@ pub fn flops_per_round(isa: Isa) -> u64 {
 /// # Panics
 /// If the machine does not have the instruction set.
 pub fn multiply(isa: Isa, rounds: u64) {
-    assert!(isa <= Isa::best(), "this machine has no {isa}");
+    isa.check();
     match isa {
         // SAFETY: the set was detected.
         #[cfg(target_arch = "x86_64")]
@@ -83,6 +83,9 @@ mod x86 {
     };
     use std::hint::black_box;
 
+    use crate::Isa;
+    use crate::micro::Tiles;
+
     #[target_feature(enable = "avx2,fma")]
     pub(super) fn avx2(rounds: u64) {
         let (a, b) = black_box((_mm256_set1_ps(0.999), _mm256_set1_ps(1e-3)));
@@ -122,33 +125,12 @@ mod x86 {
         black_box(sums);
     }
 
-    /// What `ldtilecfg` reads.
-    #[repr(C, align(64))]
-    struct TileShapes {
-        palette: u8,
-        start_row: u8,
-        reserved: [u8; 14],
-        row_bytes: [u16; 16],
-        rows: [u8; 16],
-    }
-
-    /// Four tiles of sums, each the product of one of two tiles by one of two; the caller has seen
-    /// that the machine has tiles.
+    /// Four tiles of sums, each the product of one of two tiles by one of two.
     pub(super) fn tiles(rounds: u64) {
-        let mut shapes = TileShapes {
-            palette: 1,
-            start_row: 0,
-            reserved: [0; 14],
-            row_bytes: [0; 16],
-            rows: [0; 16],
-        };
-        shapes.row_bytes[..8].fill(64);
-        shapes.rows[..8].fill(16);
-        // SAFETY: the caller has seen that the tiles may be used; the block reads `shapes` and
-        // leaves the tiles as if never touched.
+        let _tiles = Tiles::enter(Isa::Amx);
+        // SAFETY: the tiles are ready; nothing but them is touched.
         unsafe {
             asm!(
-                "ldtilecfg [{shapes}]",
                 "tilezero tmm0",
                 "tilezero tmm1",
                 "tilezero tmm2",
@@ -164,10 +146,8 @@ mod x86 {
                 "tdpbf16ps tmm3, tmm5, tmm7",
                 "dec {rounds}",
                 "jnz 2b",
-                "tilerelease",
-                shapes = in(reg) &raw const shapes,
                 rounds = inout(reg) rounds.max(1) => _,
-                options(nostack, readonly),
+                options(nostack, nomem),
             );
         }
     }

@@ -110,13 +110,6 @@ impl Strip {
         self.origin() + (self.pixels() + self.lead() + Self::OVERRUN) * self.channel_pitch()
     }
 
-    /// For the pixels of one image, whether they are inside (not border); length
-    /// [`Strip::image_pitch`].
-    pub(crate) fn inside(&self) -> Vec<bool> {
-        let pitch = self.row_pitch();
-        (0..self.image_pitch()).map(|p| p % pitch < self.width && p / pitch < self.height).collect()
-    }
-
     /// Values from one row of pixels to the next, 1 where there are none.
     pub(crate) fn row_values(&self) -> usize {
         (self.row_pitch() * self.channel_pitch()).max(1)

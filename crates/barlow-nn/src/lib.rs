@@ -23,5 +23,5 @@ pub use encoder::{Encoder, EncoderConfig, EncoderName, Stem};
 pub use init::Initializer;
 pub use network::{Network, Outputs, commit};
 pub use pass::{BatchStatistics, Pass};
-pub use precision::{Precision, instruction_set};
+pub use precision::{Precision, instruction_set, serves};
 pub use projector::{Projector, ProjectorConfig, ProjectorWidthsError, Widths};

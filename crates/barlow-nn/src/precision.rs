@@ -1,7 +1,7 @@
 //! In which precision the large products of a network are computed.
 
 use barlow_kernels::Isa;
-use burn::tensor::{Device, FloatDType, Tensor};
+use burn::tensor::{DType, Device, FloatDType, Tensor};
 
 /// The precision of activations and of the operands of products. Weights, statistics,
 /// standardisation and loss are f32 either way, and products are summed in f32.
@@ -59,6 +59,11 @@ impl Precision {
 /// The instructions that our own kernels use on this machine, as `avx512` or `amx-bf16`.
 pub fn instruction_set() -> String {
     Isa::best().to_string()
+}
+
+/// Whether kernels of our own can work on a tensor: f32 on the CPU, outside any graph.
+pub fn serves<const D: usize>(tensor: &Tensor<D>) -> bool {
+    tensor.device() == Device::flex() && !tensor.is_autodiff() && tensor.dtype() == DType::F32
 }
 
 /// Whether tensors of a device live where our own kernels run.

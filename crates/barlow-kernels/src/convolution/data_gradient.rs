@@ -36,14 +36,13 @@ impl Convolution {
             None => Activation::zeroed(input),
         };
         for ((phase, runs), weights) in parts.iter().zip(&weights.parts) {
-            let within = self.places(strip, input, *phase);
             let product = Product {
                 source: gradient,
                 pixels: strip.pixels(),
                 runs,
                 weights,
                 columns: input.channel_pitch(),
-                places: Places { within: &within, image: input.image_pitch() },
+                places: self.places(strip, input, *phase),
                 is_added,
             };
             product.run(isa, &mut result);
@@ -52,17 +51,17 @@ impl Convolution {
     }
 
     /// Where the pixels of an image of the output's gradient go in an image of the input.
-    fn places(&self, output: Strip, input: Strip, phase: usize) -> Vec<i32> {
+    fn places(&self, output: Strip, input: Strip, phase: usize) -> Places {
+        if self.stride == 1 {
+            return Places::of(input);
+        }
         let pitch = output.row_pitch();
         let place = |pixel: usize| {
-            if self.stride == 1 {
-                let is_inside = pixel % pitch < input.width && pixel / pitch < input.height;
-                return if is_inside { pixel as i32 } else { -1 - pixel as i32 };
-            }
             let (y, x) = (2 * (pixel / pitch) + phase / 2, 2 * (pixel % pitch) + phase % 2);
             let is_inside = y < input.height && x < input.width;
-            if is_inside { (y * input.row_pitch() + x) as i32 } else { NOWHERE }
+            if is_inside { input.pixel(0, y, x) as i32 } else { NOWHERE }
         };
-        (0..output.image_pitch()).map(place).collect()
+        let within = (0..output.image_pitch()).map(place).collect();
+        Places { within, image: input.image_pitch() }
     }
 }

@@ -34,16 +34,13 @@ impl Convolution {
         let runs = self.forward_runs(strip);
         let mut output = Activation::dirty(strip);
         let phases = (self.stride == 2).then(|| split(x, if self.kernel == 1 { 1 } else { 4 }));
-        let inside = strip.inside();
-        let within = (0..).zip(&inside).map(|(p, &inside)| if inside { p } else { -1 - p });
-        let within: Vec<i32> = within.collect();
         let product = Product {
             source: phases.as_ref().unwrap_or(x),
             pixels: strip.pixels(),
             runs: &runs,
             weights: &weights.parts[0],
             columns: strip.channel_pitch(),
-            places: Places { within: &within, image: strip.image_pitch() },
+            places: Places::of(strip),
             is_added: false,
         };
         let (sum, sum_of_squares) = product.run(isa, &mut output);
@@ -61,7 +58,7 @@ pub(super) struct Product<'a, T> {
     pub(super) weights: &'a Buffer<T>,
     /// Channels of the target as stored.
     pub(super) columns: usize,
-    pub(super) places: Places<'a>,
+    pub(super) places: Places,
     /// Whether results are added to what the target holds.
     pub(super) is_added: bool,
 }

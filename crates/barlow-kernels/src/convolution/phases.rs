@@ -25,7 +25,7 @@ pub(super) fn split<T: Element>(x: &Activation<T>, count: usize) -> Activation<T
         }
         let (odd_row, odd_column) = (phase / 2, phase % 2);
         for y in 0..(from.height - odd_row).div_ceil(2) {
-            let row = n * from.image_pitch() + (2 * y + odd_row) * from.row_pitch() + odd_column;
+            let row = from.pixel(n, 2 * y + odd_row, odd_column);
             for x_at in 0..(from.width - odd_column).div_ceil(2) {
                 let source = &x.pixels()[(row + 2 * x_at) * channels..][..channels];
                 image[(y * to.row_pitch() + x_at) * channels..][..channels].copy_from_slice(source);

@@ -5,18 +5,31 @@ mod avx512;
 
 use crate::isa::per_isa;
 use crate::micro::{BLOCK, TILE_PITCH, Tile};
-use crate::{Element, Isa};
+use crate::{Element, Isa, Strip};
 
 /// Per-channel sums of one piece of the work: Σ and Σ² of up to four blocks.
 pub(super) type Sums = [[[f32; BLOCK]; 4]; 2];
 
 /// Where the pixels of a product go.
-pub(super) struct Places<'a> {
+pub(super) struct Places {
     /// For each pixel of an image of the product: its place in an image of the target; negative for
     /// border pixels, which are written as 0 at `-1 - place`, or not at all at [`NOWHERE`].
-    pub(super) within: &'a [i32],
+    pub(super) within: Vec<i32>,
     /// Pixels from one image to the next in the target.
     pub(super) image: usize,
+}
+
+impl Places {
+    /// Every pixel at its own place.
+    pub(super) fn of(strip: Strip) -> Self {
+        let pitch = strip.row_pitch();
+        let place = |pixel: usize| {
+            let is_inside = pixel % pitch < strip.width && pixel / pitch < strip.height;
+            if is_inside { pixel as i32 } else { -1 - pixel as i32 }
+        };
+        let image = strip.image_pitch();
+        Self { within: (0..image).map(place).collect(), image }
+    }
 }
 
 /// A border pixel that the target does not have.
@@ -43,7 +56,7 @@ pub(super) unsafe fn store<T: Element>(
     rows: usize,
     blocks: usize,
     first: usize,
-    places: &Places<'_>,
+    places: &Places,
     to: Destination<T>,
     sums: &mut Sums,
 ) {
@@ -57,10 +70,7 @@ pub(super) unsafe fn store<T: Element>(
 
 /// Pixels of a product from `first` on: place in the target, `None` where there is none; and
 /// whether the pixel is inside.
-fn targets<'a>(
-    first: usize,
-    places: &'a Places<'_>,
-) -> impl Iterator<Item = Option<(usize, bool)>> + 'a {
+fn targets(first: usize, places: &Places) -> impl Iterator<Item = Option<(usize, bool)>> {
     let images = places.within.len();
     let (mut image, mut pixel) = (first / images * places.image, first % images);
     std::iter::from_fn(move || {
@@ -84,7 +94,7 @@ per_isa! {
         rows: usize,
         blocks: usize,
         first: usize,
-        places: &Places<'_>,
+        places: &Places,
         to: Destination<T>,
         sums: &mut Sums,
     ) {

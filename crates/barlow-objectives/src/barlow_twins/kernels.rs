@@ -1,19 +1,15 @@
 //! The loss by kernels of our own, for the CPU.
 
 use barlow_kernels::{BarlowTwins, Isa, ProductForm};
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 
 use super::{BarlowTwinsLoss, CrossCorrelationForm};
 use crate::standardise::EPSILON;
 
-/// Whether there are kernels for these embeddings: f32 on the CPU, outside any graph.
+/// Whether the kernels can take these embeddings, which must not be empty.
 pub(super) fn serve(embeddings: &[Tensor<2>; 2]) -> bool {
-    embeddings.iter().all(|embedding| {
-        embedding.device() == Device::flex()
-            && !embedding.is_autodiff()
-            && embedding.dtype() == DType::F32
-            && embedding.dims().iter().all(|&length| length > 0)
-    })
+    let is_empty = |embedding: &Tensor<2>| embedding.dims().contains(&0);
+    embeddings.iter().all(|embedding| barlow_nn::serves(embedding) && !is_empty(embedding))
 }
 
 /// As [`super::BarlowTwins::loss`], for embeddings that [`serve`] accepts.

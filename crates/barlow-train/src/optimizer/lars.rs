@@ -17,7 +17,7 @@
 use barlow_kernels::{Isa, LarsClass};
 use burn::tensor::{Tensor, TensorData};
 
-use super::{ParameterClass, SquareSum, fixed_sum, norm, square_sum};
+use super::{ParameterClass, SquareSum, fixed_sum, norm};
 
 /// Added to the denominator of the clipped ratio (solo-learn's LARS).
 const CLIPPED_EPSILON: f64 = 1e-8;
@@ -51,7 +51,7 @@ impl Lars {
         buffer: Option<Tensor<1>>,
     ) -> (Tensor<1>, Tensor<1>, Option<[SquareSum; 2]>) {
         let tensors = [Some(&value), Some(&gradient), buffer.as_ref()];
-        if tensors.into_iter().flatten().all(square_sum::is_on_cpu) {
+        if tensors.into_iter().flatten().all(barlow_nn::serves) {
             self.by_kernel(class, rate, value, gradient, buffer)
         } else {
             self.by_operations(class, rate, value, gradient, buffer)

@@ -1,7 +1,7 @@
 //! Sums of squares of whole tensors, that wait for no device.
 
 use barlow_kernels::Isa;
-use burn::tensor::{DType, Device, Tensor};
+use burn::tensor::Tensor;
 
 use super::fixed_sum;
 
@@ -21,7 +21,7 @@ impl SquareSum {
     /// On the CPU the tensor is read where it is if nothing else holds it, hence `&mut`; its values
     /// stay.
     pub(crate) fn of(values: &mut Tensor<1>) -> Self {
-        if !is_on_cpu(values) {
+        if !barlow_nn::serves(values) {
             return Self::Pending(fixed_sum(values.clone() * values.clone()));
         }
         let device = values.device();
@@ -53,15 +53,10 @@ impl SquareSum {
     }
 }
 
-/// Whether kernels of our own can work on a tensor: f32 on the CPU, outside any graph.
-pub(super) fn is_on_cpu(tensor: &Tensor<1>) -> bool {
-    tensor.device() == Device::flex() && !tensor.is_autodiff() && tensor.dtype() == DType::F32
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::tensor::TensorData;
+    use burn::tensor::{Device, TensorData};
 
     #[test]
     fn sums_are_read_in_order_and_leave_the_tensor_as_it_was() {

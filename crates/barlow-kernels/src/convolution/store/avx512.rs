@@ -22,7 +22,7 @@ pub(super) unsafe fn store<T: Element>(
     rows: usize,
     blocks: usize,
     first: usize,
-    places: &Places<'_>,
+    places: &Places,
     to: Destination<T>,
     sums: &mut Sums,
 ) {
@@ -46,7 +46,7 @@ macro_rules! store {
             rows: usize,
             blocks: usize,
             first: usize,
-            places: &Places<'_>,
+            places: &Places,
             start: *mut $element,
             pitch: usize,
             is_added: bool,
