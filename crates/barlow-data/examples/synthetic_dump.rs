@@ -17,7 +17,7 @@ fn main() -> io::Result<()> {
     );
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
     for id in 0..source.len() {
-        pixels.extend(source.load(id).map_err(io::Error::other)?.pixels);
+        pixels.extend(source.load(id).map_err(io::Error::other)?.to_8_bit().pixels.iter());
         labels.extend(source.label(id).map(|label| label as u8));
     }
     write_npy(&format!("{stem}-images.npy"), &format!("({images}, 32, 32, 3)"), &pixels)?;

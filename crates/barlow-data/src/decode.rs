@@ -17,8 +17,9 @@ use ::image::codecs::jpeg::JpegDecoder;
 use ::image::codecs::png::PngDecoder;
 use ::image::error::ImageError as DecoderError;
 use ::image::{ColorType, ImageDecoder, Limits};
+use serde::{Deserialize, Serialize};
 
-use crate::Image;
+use crate::{DecodedImage, Image};
 
 /// The largest image file that is read.
 pub const MAX_FILE_BYTES: u64 = 64 << 20;
@@ -28,6 +29,11 @@ pub const MAX_PIXELS: u64 = 64_000_000;
 /// Eight bytes a pixel (16-bit RGBA) is the most a decoder needs for its output; as much again is
 /// room for its own buffers and for the text chunks of a PNG.
 const MAX_DECODER_BYTES: u64 = 2 * 8 * MAX_PIXELS;
+
+/// How files become samples.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecodeOptions {}
 
 /// What is wrong with one image.
 #[derive(Debug, thiserror::Error)]
@@ -126,7 +132,7 @@ impl ImageError {
 ///
 /// # Errors
 /// If the file cannot be read or is larger than [`MAX_FILE_BYTES`]; else as [`decode`].
-pub fn read(path: &Path) -> Result<Image, ImageError> {
+pub fn read(path: &Path, options: &DecodeOptions) -> Result<DecodedImage, ImageError> {
     let failed = |source| ImageError::Io { path: path.to_owned(), source };
     // Asked before opening: to open a pipe that nobody writes to would wait for ever.
     let metadata = std::fs::metadata(path).map_err(failed)?;
@@ -138,7 +144,7 @@ pub fn read(path: &Path) -> Result<Image, ImageError> {
     let file = File::open(path).map_err(failed)?;
     // The file may have grown since.
     file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-    decode(&bytes)
+    decode(&bytes, options)
 }
 
 /// Decodes a JPEG or PNG of any size to grey (1 channel) or red, green, blue (3 channels).
@@ -146,7 +152,7 @@ pub fn read(path: &Path) -> Result<Image, ImageError> {
 /// # Errors
 /// If the bytes are no JPEG or PNG, end early, are corrupt, use something unsupported, or are more
 /// than [`MAX_FILE_BYTES`] or declare more than [`MAX_PIXELS`] (both found before memory is taken).
-pub fn decode(bytes: &[u8]) -> Result<Image, ImageError> {
+pub fn decode(bytes: &[u8], _options: &DecodeOptions) -> Result<DecodedImage, ImageError> {
     check_file_size(bytes.len() as u64)?;
     let format = Format::of(bytes)?;
     contain_panics(|| match format {
@@ -164,6 +170,7 @@ pub fn decode(bytes: &[u8]) -> Result<Image, ImageError> {
             format.pixels(decoder, bytes)
         }
     })
+    .map(DecodedImage::U8)
 }
 
 fn check_file_size(bytes: u64) -> Result<(), ImageError> {

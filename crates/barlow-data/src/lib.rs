@@ -10,7 +10,7 @@ pub mod loader;
 pub mod source;
 pub mod views;
 
-pub use image::Image;
+pub use image::{DecodedImage, Image};
 
 /// What a panic said, where it said it with text.
 fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {

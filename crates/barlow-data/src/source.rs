@@ -19,8 +19,8 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::Image;
-use crate::decode::ImageError;
+use crate::DecodedImage;
+use crate::decode::{DecodeOptions, ImageError};
 
 pub use directory::Directory;
 pub use error::SourceError;
@@ -40,11 +40,11 @@ pub trait Source: Debug + Send + Sync {
         self.len() == 0
     }
 
-    /// Reads and decodes one image, with its own size and number of channels (1 or 3).
+    /// Reads and decodes one image, with its own size, depth and number of channels.
     ///
     /// # Errors
     /// What is wrong with this one image; the source as a whole stays usable.
-    fn load(&self, id: usize) -> Result<Image, ImageError>;
+    fn load(&self, id: usize) -> Result<DecodedImage, ImageError>;
 
     /// What to call an image in messages: its path, or the source and the position.
     fn name(&self, id: usize) -> String;
@@ -67,13 +67,15 @@ pub trait Source: Debug + Send + Sync {
 }
 
 /// How [`open`] opens a source.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct OpenOptions {
     /// Only the first so many images, in the source's order; all of them by default. Classes and
     /// labels stay those of the whole source.
     pub max_images: Option<usize>,
     /// Folders to search for known data sets before the system's own; none by default.
     pub data_folders: Vec<PathBuf>,
+    /// How files become samples.
+    pub decode: DecodeOptions,
 }
 
 /// Opens what a user typed, in the grammar of [`SourceSpec::parse`].
@@ -96,8 +98,8 @@ impl SourceSpec {
             Self::FashionMnist { split } => {
                 Arc::new(fashion_mnist::open(*split, &options.data_folders)?)
             }
-            Self::Directory { path } => Arc::new(Directory::open(path)?),
-            Self::List { path } => Arc::new(List::open(path)?),
+            Self::Directory { path } => Arc::new(Directory::open(path, options)?),
+            Self::List { path } => Arc::new(List::open(path, options)?),
             Self::Idx { images, labels } => Arc::new(Idx::open(images, labels.as_deref())?),
         };
         Ok(match options.max_images {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use barlow_data::Image;
+use barlow_data::DecodedImage;
 use barlow_data::decode::ImageError;
 use barlow_data::source::{Source, Synthetic};
 use barlow_data::views::{ViewConfig, ViewPipeline, ViewPipelineConfig};
@@ -150,7 +150,7 @@ impl Source for SameImage {
         self.0.len()
     }
 
-    fn load(&self, _id: usize) -> Result<Image, ImageError> {
+    fn load(&self, _id: usize) -> Result<DecodedImage, ImageError> {
         self.0.load(0)
     }
 

@@ -28,6 +28,7 @@ pub(crate) fn open(spec: &str, max_images: usize) -> anyhow::Result<Arc<dyn Sour
     let options = OpenOptions {
         max_images: (max_images > 0).then_some(max_images),
         data_folders: folder.into_iter().collect(),
+        ..OpenOptions::default()
     };
     // The grammar first, so that a mistake in it is wrong usage.
     let spec = SourceSpec::parse(spec)?;
@@ -84,7 +85,7 @@ fn channels(source: &dyn Source) -> anyhow::Result<usize> {
     let mut most = 0;
     for id in (0..len).filter(|&id| is_spread(id, len, LOOKED_AT)) {
         match source.load(id) {
-            Ok(image) => most = most.max(image.channels),
+            Ok(image) => most = most.max(image.channels()),
             Err(error) => {
                 first_problem.get_or_insert((id, error));
             }

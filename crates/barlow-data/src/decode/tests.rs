@@ -1,6 +1,14 @@
 //! Images are encoded by the `image` crate's encoders or, where those cannot (CMYK), by Pillow.
 
 use super::*;
+
+fn read(path: &Path) -> Result<Image, ImageError> {
+    Ok(super::read(path, &DecodeOptions::default())?.to_8_bit().into_owned())
+}
+
+fn decode(bytes: &[u8]) -> Result<Image, ImageError> {
+    Ok(super::decode(bytes, &DecodeOptions::default())?.to_8_bit().into_owned())
+}
 use ::image::codecs::jpeg::JpegEncoder;
 use ::image::codecs::png::PngEncoder;
 use ::image::{ExtendedColorType, ImageEncoder};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::LoadError;
 use super::bad_images::BadImage;
 use super::share::share;
-use crate::Image;
+use crate::DecodedImage;
 use crate::source::Source;
 use crate::views::{Scratch, ViewKey, ViewPipeline};
 
@@ -137,12 +137,12 @@ impl Work<'_> {
         outcome.label = self.source.label(id);
         for (view, out) in views.into_iter().enumerate() {
             let key = ViewKey { seed: self.seed, epoch: self.epoch, position, view };
-            self.pipeline.render(&image, key, scratch, out);
+            self.pipeline.render(&image.to_8_bit(), key, scratch, out);
         }
     }
 
     /// The first image from `first` on, around the source's end, that can be decoded.
-    fn load(&self, first: usize, bad_images: &mut Vec<BadImage>) -> Option<(usize, Image)> {
+    fn load(&self, first: usize, bad_images: &mut Vec<BadImage>) -> Option<(usize, DecodedImage)> {
         for offset in 0..self.attempts {
             let id = (first + offset) % self.source.len();
             match self.source.load(id) {

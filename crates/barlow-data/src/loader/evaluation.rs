@@ -120,7 +120,7 @@ fn fill(
     let mut outcomes: Vec<Option<BadImage>> = vec![None; ids.len()];
     let parts = ids.clone().zip(data.chunks_exact_mut(values)).zip(&mut outcomes);
     share(parts, scratches, stop, |((id, out), outcome), scratch| match source.load(id) {
-        Ok(image) => pipeline.render_evaluation(&image, scratch, out),
+        Ok(image) => pipeline.render_evaluation(&image.to_8_bit(), scratch, out),
         Err(error) => *outcome = Some(BadImage::new(source, id, &error)),
     })?;
     let mut batch = EvaluationBatch::default();

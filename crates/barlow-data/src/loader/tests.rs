@@ -1,9 +1,9 @@
 use std::collections::HashSet;
 
 use super::*;
-use crate::Image;
 use crate::decode::ImageError;
 use crate::views::{ViewConfig, ViewKey, ViewPipelineConfig};
+use crate::{DecodedImage, Image};
 
 /// Grey images of 6 x 6 pixels that tell their id, some of them bad, one of them deadly.
 #[derive(Debug)]
@@ -28,13 +28,13 @@ impl Source for Numbers {
         self.len
     }
 
-    fn load(&self, id: usize) -> Result<Image, ImageError> {
+    fn load(&self, id: usize) -> Result<DecodedImage, ImageError> {
         assert_ne!(self.panics_at, Some(id), "image {id} is deadly");
         if self.bad.contains(&id) {
             return Err(ImageError::Truncated { bytes: id });
         }
         let pixels = (0..36).map(|i| (id * 7 + i) as u8).collect();
-        Ok(Image { width: 6, height: 6, channels: 1, pixels })
+        Ok(Image { width: 6, height: 6, channels: 1, pixels }.into())
     }
 
     fn name(&self, id: usize) -> String {
@@ -137,7 +137,12 @@ fn each_view_is_the_pipeline_s_own_under_the_key_of_its_position() {
                 let key = ViewKey { seed: 5, epoch: batch.epoch, position, view };
                 let id = batch.ids[sample] as usize;
                 let mut expected = [0.0; 16];
-                pipeline.render(&images.load(id).unwrap(), key, &mut scratch, &mut expected);
+                pipeline.render(
+                    &images.load(id).unwrap().to_8_bit(),
+                    key,
+                    &mut scratch,
+                    &mut expected,
+                );
                 assert_eq!(found, expected);
                 assert_eq!(batch.labels[sample], Some(id % 3));
             }
@@ -266,7 +271,7 @@ fn evaluation_gives_all_good_images_in_order() {
     let mut expected = [0.0; 16];
     for (id, found) in batches.iter().flat_map(|batch| batch.data.chunks_exact(16)).enumerate() {
         let image = Numbers::new(23).load(id).unwrap();
-        pipeline().render_evaluation(&image, &mut scratch, &mut expected);
+        pipeline().render_evaluation(&image.to_8_bit(), &mut scratch, &mut expected);
         assert_eq!(found, expected, "image {id}");
     }
 

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::fingerprint::Fingerprint;
 use super::natural::compare_paths;
-use super::{Source, SourceError};
-use crate::Image;
-use crate::decode::{self, ImageError};
+use super::{OpenOptions, Source, SourceError};
+use crate::DecodedImage;
+use crate::decode::{self, DecodeOptions, ImageError};
 
 /// The image files in and below a directory, in natural order of their paths.
 ///
@@ -24,6 +24,7 @@ pub struct Directory {
     labels: Vec<u32>,
     classes: Vec<String>,
     seen: Seen,
+    decode: DecodeOptions,
 }
 
 /// What a walk met besides images.
@@ -39,7 +40,7 @@ impl Directory {
     ///
     /// # Errors
     /// If the path is no directory, it or a directory below cannot be read, or there is no image.
-    pub fn open(root: &Path) -> Result<Self, SourceError> {
+    pub fn open(root: &Path, options: &OpenOptions) -> Result<Self, SourceError> {
         let read = |source| SourceError::Read { path: root.to_owned(), source };
         if !fs::metadata(root).map_err(read)?.is_dir() {
             return Err(SourceError::WrongFileType {
@@ -58,7 +59,14 @@ impl Directory {
         }
         paths.sort_by(|a, b| compare_paths(a, b));
         let (classes, labels) = classes_of(&paths);
-        Ok(Self { root: root.to_owned(), paths, labels, classes, seen })
+        Ok(Self {
+            root: root.to_owned(),
+            paths,
+            labels,
+            classes,
+            seen,
+            decode: options.decode.clone(),
+        })
     }
 }
 
@@ -67,8 +75,8 @@ impl Source for Directory {
         self.paths.len()
     }
 
-    fn load(&self, id: usize) -> Result<Image, ImageError> {
-        decode::read(&self.root.join(&self.paths[id]))
+    fn load(&self, id: usize) -> Result<DecodedImage, ImageError> {
+        decode::read(&self.root.join(&self.paths[id]), &self.decode)
     }
 
     fn name(&self, id: usize) -> String {

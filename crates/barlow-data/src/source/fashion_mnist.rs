@@ -76,7 +76,7 @@ mod tests {
         // Each class has a tenth of the images.
         assert_eq!((0..60_000).filter(|&id| train.label(id) == Some(4)).count(), 6_000);
         let image = train.load(0).unwrap();
-        assert_eq!((image.width, image.height, image.channels), (28, 28, 1));
+        assert_eq!(image.shape(), [1, 28, 28]);
         // The mean pixel of the training images, known as 0.2860 of 255.
         let sum: u64 = train_pixels(&train);
         assert!((sum as f64 / (60_000.0 * 784.0 * 255.0) - 0.2860).abs() < 5e-5);
@@ -84,7 +84,9 @@ mod tests {
 
     fn train_pixels(train: &Idx) -> u64 {
         (0..train.len())
-            .map(|id| train.load(id).unwrap().pixels.iter().map(|&p| u64::from(p)).sum::<u64>())
+            .map(|id| {
+                train.load(id).unwrap().to_8_bit().pixels.iter().map(|&p| u64::from(p)).sum::<u64>()
+            })
             .sum()
     }
 
@@ -112,7 +114,7 @@ mod tests {
             std::fs::write(inner.join("train-labels-idx1-ubyte"), [0, 0, 8, 1, 0, 0, 0, 1, 2])
                 .unwrap();
             let source = open(Split::Train, &[folder.path().to_owned()]).unwrap();
-            assert_eq!(source.load(0).unwrap().pixels, [77], "{place}");
+            assert_eq!(source.load(0).unwrap().to_8_bit().pixels, [77], "{place}");
             assert_eq!(source.classes()[source.label(0).unwrap()], "Pullover");
         }
     }

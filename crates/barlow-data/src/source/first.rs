@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Source;
-use crate::Image;
+use crate::DecodedImage;
 use crate::decode::ImageError;
 
 /// The first images of another source; classes stay those of the whole.
@@ -24,7 +24,7 @@ impl Source for FirstImages {
         self.images
     }
 
-    fn load(&self, id: usize) -> Result<Image, ImageError> {
+    fn load(&self, id: usize) -> Result<DecodedImage, ImageError> {
         self.whole.load(id)
     }
 

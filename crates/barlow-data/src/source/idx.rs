@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use super::fingerprint::Fingerprint;
 use super::{Source, SourceError};
-use crate::Image;
 use crate::decode::ImageError;
+use crate::{DecodedImage, Image};
 use array::Array;
 
 const IMAGES: &str = "images ([n, height, width] or [n, height, width, 1 or 3] bytes)";
@@ -83,11 +83,11 @@ impl Source for Idx {
         self.len
     }
 
-    fn load(&self, id: usize) -> Result<Image, ImageError> {
+    fn load(&self, id: usize) -> Result<DecodedImage, ImageError> {
         let Self { width, height, channels, .. } = *self;
         let samples = width * height * channels;
         let pixels = self.pixels[id * samples..][..samples].to_vec();
-        Ok(Image { width, height, channels, pixels })
+        Ok(Image { width, height, channels, pixels }.into())
     }
 
     fn name(&self, id: usize) -> String {

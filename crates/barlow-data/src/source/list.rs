@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use super::fingerprint::Fingerprint;
 use super::natural::compare;
-use super::{Source, SourceError};
-use crate::Image;
-use crate::decode::{self, ImageError};
+use super::{OpenOptions, Source, SourceError};
+use crate::DecodedImage;
+use crate::decode::{self, DecodeOptions, ImageError};
 use lines::{Entry, Form};
 
 /// The image files that a text file lists, in its order.
@@ -26,6 +26,7 @@ pub struct List {
     paths: Vec<Box<Path>>,
     labels: Vec<Option<u32>>,
     classes: Vec<String>,
+    decode: DecodeOptions,
 }
 
 impl List {
@@ -33,7 +34,7 @@ impl List {
     ///
     /// # Errors
     /// If the list cannot be read, has a malformed line (by its number) or no entry.
-    pub fn open(path: &Path) -> Result<Self, SourceError> {
+    pub fn open(path: &Path, options: &OpenOptions) -> Result<Self, SourceError> {
         let read = |source| SourceError::Read { path: path.to_owned(), source };
         if fs::metadata(path).map_err(read)?.is_dir() {
             return Err(SourceError::WrongFileType {
@@ -57,7 +58,7 @@ impl List {
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         let (classes, labels) = classes_of(&entries);
         let paths = entries.into_iter().map(|entry| PathBuf::from(entry.path).into()).collect();
-        Ok(Self { folder, paths, labels, classes })
+        Ok(Self { folder, paths, labels, classes, decode: options.decode.clone() })
     }
 }
 
@@ -66,8 +67,8 @@ impl Source for List {
         self.paths.len()
     }
 
-    fn load(&self, id: usize) -> Result<Image, ImageError> {
-        decode::read(&self.folder.join(&self.paths[id]))
+    fn load(&self, id: usize) -> Result<DecodedImage, ImageError> {
+        decode::read(&self.folder.join(&self.paths[id]), &self.decode)
     }
 
     fn name(&self, id: usize) -> String {

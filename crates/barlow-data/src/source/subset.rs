@@ -5,7 +5,7 @@ use std::sync::Arc;
 use barlow_random::{Key, Permutation};
 
 use super::Source;
-use crate::Image;
+use crate::DecodedImage;
 use crate::decode::ImageError;
 
 /// The purpose of the key that chooses.
@@ -49,7 +49,7 @@ impl Source for Subset {
         self.ids.len()
     }
 
-    fn load(&self, id: usize) -> Result<Image, ImageError> {
+    fn load(&self, id: usize) -> Result<DecodedImage, ImageError> {
         self.whole.load(self.ids[id])
     }
 

@@ -19,7 +19,7 @@ use barlow_random::Key;
 
 use self::pattern::Pattern;
 use super::Source;
-use crate::Image;
+use crate::DecodedImage;
 use crate::decode::ImageError;
 
 /// The built-in images: 32 x 32 pixels, red, green and blue, ten classes in turn.
@@ -32,7 +32,7 @@ use crate::decode::ImageError;
 ///
 /// let source = Synthetic::new(100, 0);
 /// assert_eq!(source.classes()[source.label(42).unwrap()], "checks");
-/// assert_eq!(source.load(42).unwrap().width, 32);
+/// assert_eq!(source.load(42).unwrap().width(), 32);
 /// ```
 #[derive(Debug, Clone)]
 pub struct Synthetic {
@@ -68,14 +68,14 @@ impl Source for Synthetic {
         self.images
     }
 
-    fn load(&self, id: usize) -> Result<Image, ImageError> {
+    fn load(&self, id: usize) -> Result<DecodedImage, ImageError> {
         let key = Key {
             seed: self.seed,
             purpose: Self::PURPOSE,
             epoch: u64::from(Self::VERSION),
             position: id as u64,
         };
-        Ok(scene::draw(Pattern::ALL[Self::class(id)], &mut key.stream()))
+        Ok(scene::draw(Pattern::ALL[Self::class(id)], &mut key.stream()).into())
     }
 
     fn name(&self, id: usize) -> String {

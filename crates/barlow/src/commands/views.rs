@@ -49,7 +49,7 @@ pub fn views(arguments: &ViewsArguments, registry: &Registry) -> anyhow::Result<
         }
         let id = order.at(position) as usize;
         let image = match source.load(id) {
-            Ok(image) => image,
+            Ok(image) => image.to_8_bit().into_owned(),
             Err(error) => {
                 warn_of(&source.name(id), &error);
                 continue;

@@ -40,13 +40,13 @@ fn images_come_in_natural_order_with_their_folders_as_classes() {
     fs::write(folder.path().join("class 2/.hidden.png"), png(9)).unwrap();
     fs::create_dir_all(folder.path().join(".git")).unwrap();
     fs::write(folder.path().join(".git/x.png"), png(9)).unwrap();
-    let source = Directory::open(folder.path()).unwrap();
+    let source = Directory::open(folder.path(), &OpenOptions::default()).unwrap();
     assert_eq!(names(&source), files);
     assert_eq!(source.classes(), ["class 2", "class 10", "ünïcode 猫"]);
     let labels: Vec<_> = (0..5).map(|id| source.label(id).unwrap()).collect();
     assert_eq!(labels, [0, 0, 0, 1, 2]);
     for id in 0..5 {
-        assert_eq!(source.load(id).unwrap().pixels, [id as u8], "{}", source.name(id));
+        assert_eq!(source.load(id).unwrap().to_8_bit().pixels, [id as u8], "{}", source.name(id));
     }
     assert_eq!(source.remarks(), ["passed over 1 files that are no images by their names"]);
 }
@@ -54,7 +54,7 @@ fn images_come_in_natural_order_with_their_folders_as_classes() {
 #[test]
 fn an_image_in_the_root_means_no_labels() {
     let folder = folder_of(&["cats/1.png", "dogs/1.png", "stray.png"]);
-    let source = Directory::open(folder.path()).unwrap();
+    let source = Directory::open(folder.path(), &OpenOptions::default()).unwrap();
     assert_eq!((source.len(), source.classes().len(), source.label(0)), (3, 0, None));
 }
 
@@ -64,7 +64,7 @@ fn the_first_images_keep_the_classes_of_the_whole() {
     let options = OpenOptions { max_images: Some(2), ..OpenOptions::default() };
     let first = open(folder.path().to_str().unwrap(), &options).unwrap();
     assert_eq!((first.len(), first.classes()), (2, &["a".to_owned(), "b".to_owned()][..]));
-    let whole = Directory::open(folder.path()).unwrap();
+    let whole = Directory::open(folder.path(), &OpenOptions::default()).unwrap();
     assert_ne!(first.fingerprint(), whole.fingerprint());
 }
 
@@ -73,20 +73,24 @@ fn an_empty_directory_says_what_was_seen() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("inner")).unwrap();
     fs::write(folder.path().join("inner/a.gif"), "GIF89a").unwrap();
-    let message = Directory::open(folder.path()).unwrap_err().to_string();
+    let message = Directory::open(folder.path(), &OpenOptions::default()).unwrap_err().to_string();
     assert!(message.contains("saw 1 other files and 1 directories"), "{message}");
     let file = folder.path().join("inner/a.gif");
-    assert!(matches!(Directory::open(&file), Err(SourceError::WrongFileType { .. })));
+    assert!(matches!(
+        Directory::open(&file, &OpenOptions::default()),
+        Err(SourceError::WrongFileType { .. })
+    ));
     let missing = folder.path().join("missing");
-    let message = Directory::open(&missing).unwrap_err().to_string();
+    let message = Directory::open(&missing, &OpenOptions::default()).unwrap_err().to_string();
     assert!(message.contains("missing"), "{message}");
 }
 
 #[test]
 fn the_fingerprint_follows_names_sizes_and_labels_but_not_the_place() {
     let files = ["a/1.png", "b/2.png"];
-    let fingerprint =
-        |folder: &tempfile::TempDir| Directory::open(folder.path()).unwrap().fingerprint();
+    let fingerprint = |folder: &tempfile::TempDir| {
+        Directory::open(folder.path(), &OpenOptions::default()).unwrap().fingerprint()
+    };
     let (one, same) = (folder_of(&files), folder_of(&files));
     assert_eq!(fingerprint(&one), fingerprint(&same));
     assert_ne!(fingerprint(&one), fingerprint(&folder_of(&["a/1.png", "c/2.png"])));
@@ -110,7 +114,7 @@ mod links {
         symlink(outside.path(), at("z")).unwrap();
         symlink(outside.path(), at("zz")).unwrap();
         symlink(at("nowhere"), at("real/3.png")).unwrap();
-        let source = Directory::open(folder.path()).unwrap();
+        let source = Directory::open(folder.path(), &OpenOptions::default()).unwrap();
         assert_eq!(names(&source), ["real/1.png", "real/2.png", "real/3.png", "z/x.png"]);
         assert_eq!(source.load(1).unwrap(), source.load(0).unwrap());
         assert_eq!(source.load(2).unwrap_err().kind(), "io");
@@ -122,7 +126,7 @@ mod links {
         let folder = folder_of(&["open/1.png", "closed/1.png"]);
         let closed = folder.path().join("closed");
         fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
-        let opened = Directory::open(folder.path());
+        let opened = Directory::open(folder.path(), &OpenOptions::default());
         let can_read_anyway = fs::read_dir(&closed).is_ok();
         fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
         if can_read_anyway {

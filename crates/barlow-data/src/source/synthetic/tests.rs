@@ -42,7 +42,7 @@ fn checksum(bytes: impl IntoIterator<Item = u8>) -> u64 {
 }
 
 fn pixels(source: &Synthetic, id: usize) -> Vec<u8> {
-    source.load(id).expect("drawing cannot fail").pixels
+    source.load(id).expect("drawing cannot fail").to_8_bit().into_owned().pixels
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn an_image_depends_on_seed_and_position_and_not_on_how_many_there_are() {
     let (few, many, other) =
         (Synthetic::new(20, 3), Synthetic::new(5000, 3), Synthetic::new(20, 4));
     for id in [0, 1, 19] {
-        let image = few.load(id).expect("drawing cannot fail");
+        let image = few.load(id).expect("drawing cannot fail").to_8_bit().into_owned();
         assert_eq!((image.width, image.height, image.channels), (32, 32, 3));
         assert_eq!(image.pixels, pixels(&many, id));
         assert_ne!(image.pixels, pixels(&other, id));
