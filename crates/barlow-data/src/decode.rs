@@ -6,154 +6,108 @@
 //! dropped, 16-bit samples keep their high byte, palettes are expanded, CMYK becomes RGB. The
 //! EXIF orientation is not applied, as in torchvision's `ImageFolder`.
 
+mod error;
 mod jpeg;
+mod options;
 
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ::image::codecs::jpeg::JpegDecoder;
 use ::image::codecs::png::PngDecoder;
-use ::image::error::ImageError as DecoderError;
+use ::image::error::ImageError as CodecError;
 use ::image::{ColorType, ImageDecoder, Limits};
-use serde::{Deserialize, Serialize};
+
+pub use error::{DecoderError, ImageError};
+pub use options::{Alpha, BYTES_PER_PIXEL, DecodeOptions, NpyLayout, Pages};
 
 use crate::{DecodedImage, Image};
 
-/// The largest image file that is read.
-pub const MAX_FILE_BYTES: u64 = 64 << 20;
-/// The largest image that is decoded: 64 megapixels, as its header declares it.
-pub const MAX_PIXELS: u64 = 64_000_000;
-
-/// Eight bytes a pixel (16-bit RGBA) is the most a decoder needs for its output; as much again is
-/// room for its own buffers and for the text chunks of a PNG.
-const MAX_DECODER_BYTES: u64 = 2 * 8 * MAX_PIXELS;
-
-/// How files become samples.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DecodeOptions {}
-
-/// What is wrong with one image.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ImageError {
-    /// The file cannot be opened or read.
-    #[error("cannot read `{}`", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The path leads to a directory, a pipe or a device.
-    #[error("`{}` is not a file", path.display())]
-    NotAFile {
-        /// The path.
-        path: PathBuf,
-    },
-    /// The first bytes are of no image format.
-    #[error("not an image: it begins with {first_bytes:02x?}")]
-    NotAnImage {
-        /// Up to eight bytes from the start.
-        first_bytes: Vec<u8>,
-    },
-    /// An image of a format that is not read here.
-    #[error("{format} images are not supported, only JPEG and PNG")]
-    UnsupportedFormat {
-        /// The format's name.
-        format: &'static str,
-    },
-    /// A JPEG or PNG that uses something the decoder cannot do.
-    #[error("this kind of {format} is not supported")]
-    UnsupportedFeature {
-        /// The format's name.
-        format: &'static str,
-        /// What the decoder says.
-        source: DecoderError,
-    },
-    /// The data end before the image does.
-    #[error("the image is cut off: its data end after {bytes} bytes")]
-    Truncated {
-        /// How many bytes there are.
-        bytes: usize,
-    },
-    /// The data contradict the format.
-    #[error("the {format} data are corrupt")]
-    Corrupt {
-        /// The format's name.
-        format: &'static str,
-        /// What the decoder says.
-        source: DecoderError,
-    },
-    /// More bytes than [`MAX_FILE_BYTES`].
-    #[error("the file has {bytes} bytes or more, at most {allowed} are read")]
-    FileTooLarge {
-        /// How many bytes there are, at least.
-        bytes: u64,
-        /// How many may be.
-        allowed: u64,
-    },
-    /// More pixels than [`MAX_PIXELS`].
-    #[error("the image has {width} x {height} pixels, at most {allowed} are decoded")]
-    TooManyPixels {
-        /// Declared width.
-        width: u32,
-        /// Declared height.
-        height: u32,
-        /// How many pixels may be.
-        allowed: u64,
-    },
-    /// The decoder panicked.
-    #[error("the decoder failed: {message}")]
-    DecoderPanic {
-        /// What it said.
-        message: String,
-    },
-}
-
-impl ImageError {
-    /// A short fixed word for each kind of trouble, for machines (`bad_images.jsonl`).
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Io { .. } | Self::NotAFile { .. } => "io",
-            Self::NotAnImage { .. } => "not-an-image",
-            Self::UnsupportedFormat { .. } | Self::UnsupportedFeature { .. } => "unsupported",
-            Self::Truncated { .. } => "truncated",
-            Self::Corrupt { .. } => "corrupt",
-            Self::FileTooLarge { .. } | Self::TooManyPixels { .. } => "too-large",
-            Self::DecoderPanic { .. } => "decoder-panic",
-        }
-    }
-}
+/// The formats that are read, for messages.
+const FORMATS: &str = "JPEG and PNG";
 
 /// Reads and decodes an image file; its name does not matter, only its content.
 ///
 /// # Errors
-/// If the file cannot be read or is larger than [`MAX_FILE_BYTES`]; else as [`decode`].
+/// If the file cannot be read or is larger than [`DecodeOptions::max_file_bytes`]; else as
+/// [`decode`].
 pub fn read(path: &Path, options: &DecodeOptions) -> Result<DecodedImage, ImageError> {
+    read_page(path, 0, options)
+}
+
+/// Reads and decodes one of the images that [`count_pages`] found in a file, counted from 0.
+///
+/// # Errors
+/// As [`read`], and if there is no such page.
+pub fn read_page(
+    path: &Path,
+    page: usize,
+    options: &DecodeOptions,
+) -> Result<DecodedImage, ImageError> {
+    decode_page(&file_bytes(path, options)?, page, options)
+}
+
+/// How many images a file gives: 1, but with [`Pages::Samples`] each page of a TIFF is one.
+///
+/// Without [`Pages::Samples`] the file is not looked at.
+///
+/// # Errors
+/// If pages are to be counted and the file cannot be read, is a corrupt TIFF, or has more than
+/// [`DecodeOptions::max_pages`].
+pub fn count_pages(path: &Path, options: &DecodeOptions) -> Result<usize, ImageError> {
+    match options.pages {
+        Pages::First | Pages::Channels => Ok(1),
+        Pages::Samples => count_pages_in(&file_bytes(path, options)?, options),
+    }
+}
+
+/// As [`count_pages`], of a file's bytes.
+///
+/// # Errors
+/// As [`count_pages`].
+pub fn count_pages_in(_bytes: &[u8], _options: &DecodeOptions) -> Result<usize, ImageError> {
+    Ok(1)
+}
+
+fn file_bytes(path: &Path, options: &DecodeOptions) -> Result<Vec<u8>, ImageError> {
     let failed = |source| ImageError::Io { path: path.to_owned(), source };
     // Asked before opening: to open a pipe that nobody writes to would wait for ever.
     let metadata = std::fs::metadata(path).map_err(failed)?;
     if !metadata.is_file() {
         return Err(ImageError::NotAFile { path: path.to_owned() });
     }
-    check_file_size(metadata.len())?;
+    check_file_size(metadata.len(), options)?;
     let mut bytes = Vec::with_capacity(metadata.len() as usize + 1);
     let file = File::open(path).map_err(failed)?;
     // The file may have grown since.
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-    decode(&bytes, options)
+    file.take(options.max_file_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
 }
 
 /// Decodes a JPEG or PNG of any size to grey (1 channel) or red, green, blue (3 channels).
 ///
 /// # Errors
 /// If the bytes are no JPEG or PNG, end early, are corrupt, use something unsupported, or are more
-/// than [`MAX_FILE_BYTES`] or declare more than [`MAX_PIXELS`] (both found before memory is taken).
-pub fn decode(bytes: &[u8], _options: &DecodeOptions) -> Result<DecodedImage, ImageError> {
-    check_file_size(bytes.len() as u64)?;
+/// than the options allow (found before memory is taken).
+pub fn decode(bytes: &[u8], options: &DecodeOptions) -> Result<DecodedImage, ImageError> {
+    decode_page(bytes, 0, options)
+}
+
+/// Decodes one of the images that [`count_pages_in`] found, counted from 0.
+///
+/// # Errors
+/// As [`decode`], and if there is no such page.
+pub fn decode_page(
+    bytes: &[u8],
+    page: usize,
+    options: &DecodeOptions,
+) -> Result<DecodedImage, ImageError> {
+    check_file_size(bytes.len() as u64, options)?;
+    if page > 0 {
+        return Err(ImageError::NoSuchPage { page, pages: 1 });
+    }
     let format = Format::of(bytes)?;
     contain_panics(|| match format {
         Format::Jpeg if jpeg::is_cut_off(bytes) => {
@@ -161,21 +115,22 @@ pub fn decode(bytes: &[u8], _options: &DecodeOptions) -> Result<DecodedImage, Im
         }
         Format::Jpeg => {
             let decoder = JpegDecoder::new(Cursor::new(bytes));
-            format.pixels(decoder, bytes)
+            format.pixels(decoder, bytes, options)
         }
         Format::Png => {
             let mut limits = Limits::no_limits();
-            limits.max_alloc = Some(MAX_DECODER_BYTES);
+            limits.max_alloc = Some(2 * BYTES_PER_PIXEL * options.max_pixels);
             let decoder = PngDecoder::with_limits(Cursor::new(bytes), limits);
-            format.pixels(decoder, bytes)
+            format.pixels(decoder, bytes, options)
         }
     })
     .map(DecodedImage::U8)
 }
 
-fn check_file_size(bytes: u64) -> Result<(), ImageError> {
-    if bytes > MAX_FILE_BYTES {
-        return Err(ImageError::FileTooLarge { bytes, allowed: MAX_FILE_BYTES });
+fn check_file_size(bytes: u64, options: &DecodeOptions) -> Result<(), ImageError> {
+    let allowed = options.max_file_bytes;
+    if bytes > allowed {
+        return Err(ImageError::FileTooLarge { bytes, allowed });
     }
     Ok(())
 }
@@ -232,13 +187,15 @@ impl Format {
     /// The pixels of a decoder that has read its header.
     fn pixels<D: ImageDecoder>(
         self,
-        decoder: Result<D, DecoderError>,
+        decoder: Result<D, CodecError>,
         bytes: &[u8],
+        options: &DecodeOptions,
     ) -> Result<Image, ImageError> {
         let decoder = decoder.map_err(|source| self.trouble(source, bytes))?;
         let (width, height) = decoder.dimensions();
-        if u64::from(width) * u64::from(height) > MAX_PIXELS {
-            return Err(ImageError::TooManyPixels { width, height, allowed: MAX_PIXELS });
+        if u64::from(width) * u64::from(height) > options.max_pixels {
+            let (width, height, allowed) = (width.into(), height.into(), options.max_pixels);
+            return Err(ImageError::TooManyPixels { width, height, allowed });
         }
         let color = decoder.color_type();
         let mut samples = vec![0; decoder.total_bytes() as usize];
@@ -247,14 +204,16 @@ impl Format {
         Ok(Image { width: width as usize, height: height as usize, channels, pixels })
     }
 
-    fn trouble(self, source: DecoderError, bytes: &[u8]) -> ImageError {
+    fn trouble(self, source: CodecError, bytes: &[u8]) -> ImageError {
         let format = self.name();
         match source {
-            DecoderError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            CodecError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 ImageError::Truncated { bytes: bytes.len() }
             }
-            DecoderError::Unsupported(_) => ImageError::UnsupportedFeature { format, source },
-            _ => ImageError::Corrupt { format, source },
+            CodecError::Unsupported(_) => {
+                ImageError::UnsupportedFeature { format, source: source.into() }
+            }
+            _ => ImageError::Corrupt { format, source: source.into() },
         }
     }
 }

@@ -168,7 +168,7 @@ fn declared_sizes_are_refused_before_memory_is_taken() {
             other => panic!("{format}: {other:?}"),
         }
     }
-    let long = vec![0; MAX_FILE_BYTES as usize + 1];
+    let long = vec![0; DecodeOptions::default().max_file_bytes as usize + 1];
     assert_eq!(decode(&long).unwrap_err().kind(), "too-large");
 }
 
