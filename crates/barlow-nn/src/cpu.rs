@@ -1,7 +1,7 @@
 //! The layer operations on the CPU: kernels of `barlow-kernels`, and a tape for the way back.
 //!
-//! Between the first convolution and the last pooling an activation is not a tensor of the engine
-//! but a [`Value`]: a strip of f32 or bf16 (`barlow_kernels::Strip`) and its place on a [`Tape`].
+//! Between the first convolution and the last pooling, and within the projector, an activation is
+//! not a tensor of the engine but a [`Value`]: a strip of f32 or bf16 (`barlow_kernels::Strip`) and its place on a [`Tape`].
 //! Each operation notes its backward step there. The engine sees one operation, whose gradient runs
 //! the tape ([`join`]). So gradients that meet are added where they are computed, memory is used
 //! again as soon as it is free, and nothing depends on how the engine orders or stores what lies
@@ -13,5 +13,5 @@ mod join;
 mod layers;
 mod tape;
 
-pub(crate) use layers::{Normalisation, Sums, global_average_pool, max_pool_3x3};
+pub(crate) use layers::{Normalisation, Sums, global_average_pool, max_pool_3x3, relu};
 pub(crate) use tape::{Tape, Value};

@@ -10,6 +10,7 @@ mod convolution;
 mod linear;
 mod norm;
 mod pool;
+mod relu;
 
 pub use activation::Activation;
 pub use convolution::{Convolution, ConvolutionConfig};
@@ -17,3 +18,4 @@ pub use linear::Linear;
 pub(crate) use norm::MOMENTUM;
 pub use norm::{BatchNorm, ChannelStatistics, ChannelSums, Finish};
 pub use pool::{global_average_pool, max_pool_3x3};
+pub(crate) use relu::relu;

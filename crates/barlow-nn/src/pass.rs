@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use barlow_kernels::Isa;
 use burn::module::ParamId;
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
 use crate::collective::Collective;
 use crate::precision::{Precision, is_cpu};
@@ -64,11 +64,15 @@ impl<'a> Pass<'a> {
 
     /// The instructions of our own kernels where they can take a view: on the CPU, without gradient.
     pub(crate) fn kernels_for(&self, view: &Tensor<4>) -> Option<Isa> {
-        let is_ours = is_cpu(&view.device()) && !view.is_tracked();
-        self.kernels.filter(|_| is_ours)
+        self.kernels_on(&view.device()).filter(|_| !view.is_tracked())
     }
 
-    /// The precision of a matrix product: on the CPU the engine has f32 only.
+    /// The instructions of our own kernels on a device, if it is the CPU.
+    pub(crate) fn kernels_on(&self, device: &Device) -> Option<Isa> {
+        self.kernels.filter(|_| is_cpu(device))
+    }
+
+    /// The precision of a matrix product by the engine: on the CPU the engine has f32 only.
     pub(crate) fn linear_precision(&self, x: &Tensor<2>) -> Precision {
         if is_cpu(&x.device()) { Precision::F32 } else { self.precision }
     }

@@ -5,12 +5,11 @@ use std::str::FromStr;
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::activation::relu;
 use serde::{Deserialize, Serialize};
 
 use crate::collective::CollectiveError;
 use crate::init::Initializer;
-use crate::layers::{BatchNorm, Finish, Linear};
+use crate::layers::{Activation, BatchNorm, Finish, Linear, global_average_pool, relu};
 use crate::pass::Pass;
 
 /// What a projector is made of.
@@ -146,15 +145,21 @@ impl Projector {
         representation: Tensor<2>,
         pass: &Pass,
     ) -> Result<Tensor<2>, CollectiveError> {
-        let mut x = representation;
-        for layer in &self.layers {
-            x = match layer {
-                Layer::Linear(linear) => linear.forward(x, pass),
-                Layer::Norm(norm) => norm.forward_rows(x, pass, Finish::default())?,
-                Layer::Relu(Relu {}) => relu(x),
-            };
+        let mut x = Activation::from_rows(representation, pass);
+        let mut sums = None;
+        let mut layers = self.layers.iter().peekable();
+        while let Some(layer) = layers.next() {
+            match layer {
+                Layer::Linear(linear) => (x, sums) = linear.forward(&x, pass),
+                Layer::Norm(norm) => {
+                    let is_relu = |layer: &&Layer| matches!(layer, Layer::Relu(_));
+                    let relu = layers.next_if(is_relu).is_some();
+                    x = norm.forward(&x, sums.take(), pass, Finish { residual: None, relu })?;
+                }
+                Layer::Relu(Relu {}) => x = relu(&x),
+            }
         }
-        Ok(x)
+        Ok(global_average_pool(&x))
     }
 }
 

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use barlow_kernels::Isa;
 use barlow_nn::collective::SingleRank;
 use barlow_nn::layers::{BatchNorm, ConvolutionConfig, Finish};
-use barlow_nn::{Encoder, EncoderConfig, EncoderName, Initializer, Pass, Precision, Stem, named};
+use barlow_nn::{
+    Encoder, EncoderConfig, EncoderName, Initializer, Pass, Precision, ProjectorConfig, Stem, named,
+};
 use barlow_testing::fill;
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -98,5 +100,51 @@ fn a_norm_takes_the_sums_itself_where_the_layer_before_did_not() {
     for (found, expected) in found.iter().zip(&expected) {
         let off = deviation(found, expected);
         assert!(off < 1e-5, "off by {off}");
+    }
+}
+
+#[test]
+fn projectors_agree_with_the_engine_forward_and_back_to_the_representation() {
+    let values = |tensor: Tensor<1>| tensor.into_data().iter::<f64>().collect::<Vec<f64>>();
+    let device = Device::flex().autodiff();
+    for (batch, input, widths, batch_norm) in
+        [(9, 20, "33-48-7", true), (64, 32, "40", true), (5, 17, "24-16", false)]
+    {
+        let config = ProjectorConfig { widths: widths.parse().expect("widths"), batch_norm };
+        let projector = config.init(input, &Initializer::new(5, &device));
+        let results = |pass: Pass| {
+            let rows = TensorData::new(fill("rows", batch * input, -1.0, 1.0), [batch, input]);
+            let rows = Tensor::<2>::from_data(rows, &device).require_grad();
+            let embedding = projector.forward(rows.clone() * 2.0, &pass).expect("one rank");
+            let [n, d] = embedding.dims();
+            let weights = TensorData::new(fill("gradient", n * d, -1.0, 1.0), [n, d]);
+            let weighted = embedding.clone() * Tensor::from_data(weights, &device);
+            let gradients = weighted.sum().backward();
+            let mut results: BTreeMap<_, _> = named::gradients(&projector, &gradients)
+                .into_iter()
+                .map(|(name, gradient)| (name, values(gradient)))
+                .collect();
+            let of_rows = rows.grad(&gradients).expect("a gradient");
+            results.insert("rows".to_owned(), values(of_rows.flatten(0, 1)));
+            results.insert("embedding".to_owned(), values(embedding.flatten(0, 1)));
+            let owed = pass.into_statistics().into_values();
+            let owed = owed.flat_map(|seen| [values(seen.mean), values(seen.variance)]);
+            results.insert("statistics".to_owned(), owed.flatten().collect());
+            results
+        };
+        let pass = |precision| Pass::training(&SingleRank, precision);
+        let expected = results(pass(Precision::F32).without_kernels());
+        // Rounding to 8 bits carries a share p of some 0.4 % of values to the other side of a ReLU at
+        // each of two layers, which turns gradients by about √p each.
+        for (precision, allowed) in [(Precision::F32, 1e-5), (Precision::Bf16, 0.2)] {
+            for isa in Isa::available() {
+                let found = results(pass(precision).with_kernels(isa));
+                assert_eq!(found.len(), expected.len());
+                for (key, expected) in expected.iter().filter(|(_, values)| !values.is_empty()) {
+                    let off = deviation(&found[key], expected);
+                    assert!(off < allowed, "{widths} {precision:?} {isa}: {key} is off by {off}");
+                }
+            }
+        }
     }
 }

@@ -39,6 +39,19 @@ impl<T: Element> Value<T> {
         constant(isa, windows).convolve_as(convolution, weight, tape)
     }
 
+    /// Rows of features, `[batch, channels]`, which may have a gradient.
+    pub(crate) fn of_rows(isa: Isa, tape: Option<Arc<Tape<T>>>, rows: Tensor<2>) -> Self {
+        let [batch, channels] = rows.dims();
+        let strip = Strip::rows(batch, channels);
+        let data = Activation::from_planes(strip, values(rows.clone()).storage::<f32>());
+        let Some(tape) = tape else { return constant(isa, data) };
+        let slot = tape.tensor(rows);
+        tape.push(isa, data, move |gradients, index| {
+            let Some(gradient) = gradients.take(index) else { return };
+            gradients.hand_back(slot, gradient.to_planes());
+        })
+    }
+
     /// Convolves with a weight `[output, input, kernel, kernel]`, padded by half its kernel.
     pub(crate) fn convolve(&self, weight: Tensor<4>, stride: usize) -> (Self, Sums) {
         let [output, input, kernel, _] = weight.dims();
@@ -65,12 +78,12 @@ impl<T: Element> Value<T> {
             convolution.forward(isa, &self.data, &packed);
         let sums = [sum, sum_of_squares];
         let Some(tape) = tape else { return (constant(isa, output), sums) };
-        let slot = tape.parameter(weight);
+        let slot = tape.tensor(weight);
         let x = self.data.clone();
         let of = self.node.as_ref().map(|&(_, index)| index);
         let step = move |gradients: &mut Gradients<T>, index: usize| {
             let Some(gradient) = gradients.take(index) else { return };
-            gradients.parameter(slot, convolution.weight_gradient(isa, &x, &gradient));
+            gradients.hand_back(slot, convolution.weight_gradient(isa, &x, &gradient));
             if let Some(of) = of {
                 let packed = convolution.pack_backward(isa, weights.storage::<f32>());
                 let before = gradients.take(of);
@@ -135,7 +148,7 @@ impl Normalisation {
         let shortcut = residual.map(|residual| &*residual.data);
         let x = kernels::normalise(isa, &y.data, &scale, &shift, shortcut, has_relu);
         let Some((tape, of)) = y.node.clone() else { return constant(isa, x) };
-        let slots = [tape.parameter(self.weight), tape.parameter(self.bias)];
+        let slots = [tape.tensor(self.weight), tape.tensor(self.bias)];
         let residual = residual.and_then(|residual| {
             let (other, index) = residual.node.as_ref()?;
             assert!(Arc::ptr_eq(&tape, other), "the residual is of another view");
@@ -151,8 +164,8 @@ impl Normalisation {
             let own = kernels::gradient_sums(isa, &gradient, &y, &mean, mask);
             let (of_weight, of_bias) =
                 kernels::parameter_gradients((&own.0, &own.1), &variance, epsilon);
-            gradients.parameter(slots[0], of_weight);
-            gradients.parameter(slots[1], of_bias);
+            gradients.hand_back(slots[0], of_weight);
+            gradients.hand_back(slots[1], of_bias);
             let weight = weight.storage::<f32>();
             let by = match &batch {
                 Some((count, collective)) => {
@@ -187,6 +200,24 @@ fn over_ranks(own: &(Vec<f64>, Vec<f64>), collective: &dyn Collective) -> (Vec<f
     };
     let second = sums.split_off(channels);
     (sums, second)
+}
+
+/// As [`crate::layers::relu`].
+pub(crate) fn relu<T: Element>(y: &Value<T>) -> Value<T> {
+    let isa = y.isa;
+    let channels = y.data.strip().channels;
+    let (ones, zeros) = (vec![1.0; channels], vec![0.0; channels]);
+    let x = kernels::normalise(isa, &y.data, &ones, &zeros, None, true);
+    let Some((tape, of)) = y.node.clone() else { return constant(isa, x) };
+    let by = Coefficients::evaluation(&ones, 0.0, &ones);
+    let output = Arc::new(x);
+    let mask = output.clone();
+    tape.push_shared(isa, output, move |gradients, index| {
+        let Some(gradient) = gradients.take(index) else { return };
+        let (gradient, _) =
+            kernels::normalise_backward(isa, gradient, &mask, Some(&mask), &by, false);
+        gradients.add(isa, of, gradient);
+    })
 }
 
 /// As [`crate::layers::max_pool_3x3`].

@@ -12,14 +12,14 @@ use super::join::{Joint, join};
 pub(crate) struct Tape<T> {
     notes: Mutex<Notes<T>>,
     device: Device,
-    /// Gradients for parameters, by slot, until the engine asks.
-    parameters: Slots,
+    /// Gradients for the engine's tensors, by slot, until it asks.
+    tensors: Slots,
 }
 
 struct Notes<T> {
     steps: Vec<Step<T>>,
     values: usize,
-    /// Every parameter is joined to it, so that its gradient depends on what the tape leads to.
+    /// Every tensor is joined to it, so that its gradient depends on what the tape leads to.
     /// Taken when the tape is left: what is left behind must not hold on to the engine's graph.
     token: Option<Tensor<1>>,
 }
@@ -33,7 +33,7 @@ type Slots = Arc<Mutex<Vec<Option<Vec<f32>>>>>;
 /// Gradients on the way back.
 pub(crate) struct Gradients<T> {
     values: Vec<Option<Activation<T>>>,
-    parameters: Slots,
+    tensors: Slots,
 }
 
 /// An activation and its place on the tape, if it has one.
@@ -49,22 +49,23 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl<T: Element> Tape<T> {
-    /// A tape whose parameters live on the given autodiff device.
+    /// A tape whose parameters and rows live on the given autodiff device.
     pub(crate) fn new(device: &Device) -> Arc<Self> {
         let notes = Notes { steps: vec![], values: 0, token: Some(Tensor::zeros([1], device)) };
         let (notes, device) = (Mutex::new(notes), device.clone());
-        Arc::new(Self { notes, device, parameters: Slots::default() })
+        Arc::new(Self { notes, device, tensors: Slots::default() })
     }
 
-    /// Lets the engine know of a parameter; the slot takes its gradient.
-    pub(super) fn parameter<const D: usize>(&self, tensor: Tensor<D>) -> usize {
+    /// Lets the engine know of a tensor of its own that values are made of, a parameter or rows; the
+    /// slot takes its gradient.
+    pub(super) fn tensor<const D: usize>(&self, tensor: Tensor<D>) -> usize {
         let slot = {
-            let mut slots = lock(&self.parameters);
+            let mut slots = lock(&self.tensors);
             slots.push(None);
             slots.len() - 1
         };
         let length = tensor.dims().iter().product();
-        let joint = Arc::new(Slot { slots: self.parameters.clone(), index: slot, length });
+        let joint = Arc::new(Slot { slots: self.tensors.clone(), index: slot, length });
         let mut notes = lock(&self.notes);
         let token = notes.token.take().expect(LEFT_ONCE);
         notes.token = Some(join(token, tensor, joint));
@@ -96,7 +97,7 @@ impl<T: Element> Tape<T> {
         Value { data, node: Some((self.clone(), index)), isa }
     }
 
-    /// Where parameters live.
+    /// Where the engine's tensors live.
     pub(super) fn device(&self) -> Device {
         self.device.clone()
     }
@@ -125,7 +126,7 @@ impl<T: Element> Tape<T> {
         };
         let mut values: Vec<_> = (0..count).map(|_| None).collect();
         values[index] = Some(gradient);
-        let mut gradients = Gradients { values, parameters: self.parameters.clone() };
+        let mut gradients = Gradients { values, tensors: self.tensors.clone() };
         for step in steps.into_iter().rev() {
             step(&mut gradients);
         }
@@ -156,13 +157,13 @@ impl<T: Element> Gradients<T> {
         self.values[index] = Some(gradient);
     }
 
-    /// The gradient of a parameter.
-    pub(super) fn parameter(&mut self, slot: usize, gradient: Vec<f32>) {
-        lock(&self.parameters)[slot] = Some(gradient);
+    /// The gradient of one of the engine's tensors.
+    pub(super) fn hand_back(&mut self, slot: usize, gradient: Vec<f32>) {
+        lock(&self.tensors)[slot] = Some(gradient);
     }
 }
 
-/// A parameter's gradient, once the tape has run.
+/// A tensor's gradient, once the tape has run.
 #[derive(Debug)]
 struct Slot {
     slots: Slots,
@@ -173,7 +174,7 @@ struct Slot {
 impl Joint for Slot {
     fn backward(&self, _: &[f32]) -> Vec<f32> {
         let gradient = lock(&self.slots)[self.index].take();
-        // None where nothing that was asked for depends on the parameter.
+        // None where nothing that was asked for depends on the tensor.
         gradient.unwrap_or_else(|| vec![0.0; self.length])
     }
 }

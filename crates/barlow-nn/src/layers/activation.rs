@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use barlow_kernels::{bf16, channel_sums};
+use barlow_kernels::{Element, bf16, channel_sums};
 use burn::tensor::Tensor;
 
 use crate::cpu::{self, Sums, Tape, Value};
@@ -31,12 +31,25 @@ impl From<Tensor<4>> for Activation {
     }
 }
 
-/// A tape for what is made of a view, if there will be a way back.
-fn tape_of<T: barlow_kernels::Element>(view: &Tensor<4>) -> Option<Arc<Tape<T>>> {
-    view.device().is_autodiff().then(|| Tape::new(&view.device()))
+/// A tape for what is made of a tensor, if there will be a way back.
+fn tape_of<T: Element, const D: usize>(tensor: &Tensor<D>) -> Option<Arc<Tape<T>>> {
+    tensor.device().is_autodiff().then(|| Tape::new(&tensor.device()))
 }
 
 impl Activation {
+    /// Rows of features, `[batch, channels]`, as images of one pixel; in the form of the CPU's
+    /// kernels where they can take them.
+    pub fn from_rows(rows: Tensor<2>, pass: &Pass) -> Self {
+        let Some(isa) = pass.kernels_on(&rows.device()) else {
+            let [batch, channels] = rows.dims();
+            return rows.reshape([batch, channels, 1, 1]).into();
+        };
+        Self(match pass.precision() {
+            Precision::F32 => Form::F32(Value::of_rows(isa, tape_of(&rows), rows)),
+            Precision::Bf16 => Form::Bf16(Value::of_rows(isa, tape_of(&rows), rows)),
+        })
+    }
+
     /// `[batch, channels, height, width]`.
     pub fn dims(&self) -> [usize; 4] {
         let strip = match &self.0 {
@@ -124,6 +137,14 @@ impl Activation {
                 Self(Form::Bf16(by.apply(y, Some(x), has_relu)))
             }
             _ => unreachable!("both come from the same view, so in the same form"),
+        }
+    }
+
+    pub(super) fn relu_on_cpu(&self) -> Option<Self> {
+        match &self.0 {
+            Form::Tensor(_) => None,
+            Form::F32(x) => Some(Self(Form::F32(cpu::relu(x)))),
+            Form::Bf16(x) => Some(Self(Form::Bf16(cpu::relu(x)))),
         }
     }
 

@@ -3,6 +3,8 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
+use super::activation::Activation;
+use super::norm::ChannelSums;
 use crate::init::Initializer;
 use crate::pass::Pass;
 
@@ -19,13 +21,23 @@ impl Linear {
         Self { weight: initializer.kaiming_uniform("weight", [output, input]) }
     }
 
-    /// `x Wᵀ`.
+    /// `x Wᵀ`, and in training the sums that a norm after it needs.
     ///
     /// # Shapes
-    /// - `x`: `[batch, features_in]`
-    /// - output: `[batch, features_out]`
-    pub fn forward(&self, x: Tensor<2>, pass: &Pass) -> Tensor<2> {
-        let weight = self.weight.val().transpose();
-        pass.linear_precision(&x).multiply(x, weight, Tensor::matmul)
+    /// - `x`: `[batch, features_in, 1, 1]`
+    /// - output: `[batch, features_out, 1, 1]`
+    pub fn forward(&self, x: &Activation, pass: &Pass) -> (Activation, Option<ChannelSums>) {
+        let weight = self.weight.val();
+        let ([batch, _, _, _], [output, input]) = (x.dims(), weight.dims());
+        let kernel = weight.clone().reshape([output, input, 1, 1]);
+        if let Some((y, sums)) = x.convolve_on_cpu(kernel, 1, pass) {
+            let sums = pass.collective().map(|_| ChannelSums::on_cpu(sums, y.dims()));
+            return (y, sums);
+        }
+        let rows = x.tensor().reshape([batch, input]);
+        let y = pass.linear_precision(&rows).multiply(rows, weight.transpose(), Tensor::matmul);
+        let y = y.reshape([batch, output, 1, 1]);
+        let sums = pass.collective().map(|_| ChannelSums::of(&y));
+        (y.into(), sums)
     }
 }

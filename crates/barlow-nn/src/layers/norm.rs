@@ -207,20 +207,4 @@ impl BatchNorm {
         };
         Ok(x.normalise_on_cpu(by, finish.residual.as_ref(), finish.relu))
     }
-
-    /// [`BatchNorm::forward`] for rows of features, `[batch, channels]`.
-    ///
-    /// # Errors
-    /// If a rank is gone or late.
-    pub fn forward_rows(
-        &self,
-        x: Tensor<2>,
-        pass: &Pass,
-        finish: Finish,
-    ) -> Result<Tensor<2>, CollectiveError> {
-        let [batch, channels] = x.dims();
-        let x = Activation::from(x.reshape([batch, channels, 1, 1]));
-        let x = self.forward(&x, None, pass, finish)?.tensor();
-        Ok(x.reshape([batch, channels]))
-    }
 }
