@@ -17,6 +17,7 @@ mod runs;
 mod store;
 mod weight_gradient;
 mod weights;
+mod winograd;
 
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,9 @@
 //! The gradient of a convolution for its input.
 
-use super::Convolution;
 use super::forward::Product;
 use super::store::{NOWHERE, Places};
 use super::weights::{Direction, PackedWeights};
+use super::{Convolution, winograd};
 use crate::{Activation, Element, Isa, Strip};
 
 impl Convolution {
@@ -25,7 +25,6 @@ impl Convolution {
         let strip = gradient.strip();
         assert_eq!(strip, self.output_strip(input), "places of the output's gradient");
         let is_added = before.is_some();
-        let parts = self.backward_runs(strip);
         let mut result = match before {
             Some(before) => {
                 assert_eq!(before.strip(), input, "places of the gradient to add to");
@@ -35,6 +34,11 @@ impl Convolution {
             None if self.stride == 1 => Activation::dirty(input),
             None => Activation::zeroed(input),
         };
+        if let Some(points) = &weights.points {
+            winograd::multiply(isa, gradient, points, &mut result, is_added);
+            return result;
+        }
+        let parts = self.backward_runs(strip);
         for ((phase, runs), weights) in parts.iter().zip(&weights.parts) {
             let product = Product {
                 source: gradient,

@@ -6,7 +6,7 @@ use super::phases::split;
 use super::runs::Run;
 use super::store::{Destination, Places, Sums, store};
 use super::weights::{Direction, PackedWeights, block_length};
-use super::{Convolution, Convolved};
+use super::{Convolution, Convolved, winograd};
 use crate::micro::{BLOCK, BLOCKS, Left, ROWS, Right, Segment, Tile, Tiles};
 use crate::{Activation, Buffer, Element, Isa, Strip};
 
@@ -31,8 +31,12 @@ impl Convolution {
         self.check(x.strip());
         weights.check(self, Direction::Forward);
         let strip = self.output_strip(x.strip());
-        let runs = self.forward_runs(strip);
         let mut output = Activation::dirty(strip);
+        if let Some(points) = &weights.points {
+            let (sum, sum_of_squares) = winograd::multiply(isa, x, points, &mut output, false);
+            return Convolved { output, sum, sum_of_squares };
+        }
+        let runs = self.forward_runs(strip);
         let phases = (self.stride == 2).then(|| split(x, if self.kernel == 1 { 1 } else { 4 }));
         let product = Product {
             source: phases.as_ref().unwrap_or(x),

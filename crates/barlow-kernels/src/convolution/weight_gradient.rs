@@ -2,9 +2,9 @@
 
 use rayon::prelude::*;
 
-use super::Convolution;
 use super::forward::Target;
 use super::phases::split;
+use super::{Convolution, winograd};
 use crate::isa::per_isa;
 use crate::micro::{BLOCK, BLOCKS, GROUP, ROWS, Right, Segment, TILE_PITCH, Tile, Tiles};
 use crate::operands::{CHANNELS, PIXELS};
@@ -52,6 +52,11 @@ impl Convolution {
         assert_eq!(strip, self.output_strip(x.strip()), "places of the output's gradient");
         if strip.batch == 0 {
             return vec![0.0; self.weights()];
+        }
+        if self.has_winograd::<T>() {
+            let (sums, parts) = winograd::weight_gradient(isa, x, gradient);
+            let (rows, columns) = (x.strip().channel_pitch(), strip.channel_pitch());
+            return self.unpack(isa, &sums, parts, rows, columns);
         }
         let phases = (self.stride == 2).then(|| split(x, if self.kernel == 1 { 1 } else { 4 }));
         let source = phases.as_ref().unwrap_or(x);

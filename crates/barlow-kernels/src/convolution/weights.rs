@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::Convolution;
 use super::runs::Run;
+use super::winograd::pack_points;
 use crate::isa::per_isa;
 use crate::micro::BLOCK;
 use crate::{Buffer, Element, Isa, Strip};
@@ -13,6 +14,8 @@ use crate::{Buffer, Element, Isa, Strip};
 pub struct PackedWeights<T> {
     /// For each part (one, or the phases of a gradient): its blocks of 16 columns.
     pub(super) parts: Vec<Buffer<T>>,
+    /// Their points, in place of parts, where the convolution goes by [`super::winograd`].
+    pub(super) points: Option<Buffer<f32>>,
     convolution: Convolution,
     direction: Direction,
 }
@@ -34,23 +37,19 @@ impl<T> PackedWeights<T> {
     }
 }
 
-/// Which channels are the columns of the product.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Columns {
-    Output,
-    Input,
-}
-
 impl Convolution {
     /// Weights, `[output, input, kernel, kernel]`, for [`Convolution::forward`].
     ///
     /// # Panics
     /// If their number is wrong.
     pub fn pack_forward<T: Element>(&self, isa: Isa, weights: &[f32]) -> PackedWeights<T> {
+        if self.has_winograd::<T>() {
+            return self.packed_points(isa, weights, Direction::Forward);
+        }
         // Shifts do not matter here, only which taps go together.
         let runs = self.forward_runs(Strip::images(1, self.output, 1, 1));
-        let parts = vec![self.pack(isa, weights, &runs, Columns::Output)];
-        PackedWeights { parts, convolution: *self, direction: Direction::Forward }
+        let parts = vec![self.pack(isa, weights, &runs, Direction::Forward)];
+        PackedWeights { parts, points: None, convolution: *self, direction: Direction::Forward }
     }
 
     /// Weights, `[output, input, kernel, kernel]`, for [`Convolution::data_gradient`].
@@ -58,10 +57,40 @@ impl Convolution {
     /// # Panics
     /// If their number is wrong.
     pub fn pack_backward<T: Element>(&self, isa: Isa, weights: &[f32]) -> PackedWeights<T> {
+        if self.has_winograd::<T>() {
+            return self.packed_points(isa, weights, Direction::Backward);
+        }
         let parts = self.backward_runs(Strip::images(1, self.output, 1, 1));
-        let pack = |(_, runs): &(usize, Vec<Run>)| self.pack(isa, weights, runs, Columns::Input);
+        let pack =
+            |(_, runs): &(usize, Vec<Run>)| self.pack(isa, weights, runs, Direction::Backward);
         let parts = parts.iter().map(pack).collect();
-        PackedWeights { parts, convolution: *self, direction: Direction::Backward }
+        PackedWeights { parts, points: None, convolution: *self, direction: Direction::Backward }
+    }
+
+    fn packed_points<T: Element>(
+        &self,
+        isa: Isa,
+        weights: &[f32],
+        direction: Direction,
+    ) -> PackedWeights<T> {
+        let points = pack_points(isa, weights, self.source(weights, direction), direction);
+        let (parts, points) = (Vec::new(), Some(points));
+        PackedWeights { parts, points, convolution: *self, direction }
+    }
+
+    /// How the weights lie for the product of a direction.
+    fn source(&self, weights: &[f32], direction: Direction) -> Source {
+        assert_eq!(weights.len(), self.weights(), "weights of {self:?}");
+        let taps = self.kernel * self.kernel;
+        let (output, input) = (self.input * taps, taps);
+        match direction {
+            Direction::Forward => {
+                Source { rows: self.input, row: input, columns: self.output, column: output }
+            }
+            Direction::Backward => {
+                Source { rows: self.output, row: output, columns: self.input, column: input }
+            }
+        }
     }
 
     fn pack<T: Element>(
@@ -69,19 +98,9 @@ impl Convolution {
         isa: Isa,
         weights: &[f32],
         runs: &[Run],
-        columns: Columns,
+        direction: Direction,
     ) -> Buffer<T> {
-        assert_eq!(weights.len(), self.weights(), "weights of {self:?}");
-        let taps = self.kernel * self.kernel;
-        let (output, input) = (self.input * taps, taps);
-        let source = match columns {
-            Columns::Output => {
-                Source { rows: self.input, row: input, columns: self.output, column: output }
-            }
-            Columns::Input => {
-                Source { rows: self.output, row: output, columns: self.input, column: input }
-            }
-        };
+        let source = self.source(weights, direction);
         let pitch = source.rows.next_multiple_of(Strip::LANES);
         let block = block_length::<T>(runs, pitch);
         let mut packed = Buffer::dirty(source.columns.div_ceil(BLOCK) * block);
@@ -106,13 +125,13 @@ impl Convolution {
 
 /// A weight tensor as a matrix for each tap.
 #[derive(Clone, Copy)]
-struct Source {
-    rows: usize,
+pub(super) struct Source {
+    pub(super) rows: usize,
     /// Values from row to row.
-    row: usize,
-    columns: usize,
+    pub(super) row: usize,
+    pub(super) columns: usize,
     /// Values from column to column.
-    column: usize,
+    pub(super) column: usize,
 }
 
 per_isa! {
@@ -154,7 +173,7 @@ per_isa! {
 
 /// `width` values, `step` apart, and zeros.
 #[inline(always)]
-fn columns_of(weights: &[f32], first: usize, step: usize, width: usize) -> [f32; BLOCK] {
+pub(super) fn columns_of(weights: &[f32], first: usize, step: usize, width: usize) -> [f32; BLOCK] {
     let mut values = [0.0; BLOCK];
     if width == BLOCK {
         let weights = &weights[first..=first + (BLOCK - 1) * step];

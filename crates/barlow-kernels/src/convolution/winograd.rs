@@ -1,0 +1,127 @@
+//! 3×3 convolutions at stride 1 with 16 products for four outputs instead of 36: F(2×2, 3×3).
+//!
+//! With `d` the 4×4 inputs around 2×2 outputs, `g` the taps and `e` the outputs' gradients:
+//!
+//! ```text
+//! output            Y = Aᵀ [ Σ over channels  (G g Gᵀ) ⊙ (Bᵀ d B) ] A
+//! weight gradient   Gᵀ [ Σ over tiles  (A e Aᵀ) ⊙ (Bᵀ d B) ] G
+//!
+//!      ⎛ 1  0 -1  0 ⎞       ⎛  1    0    0  ⎞        ⎛ 1  1  1  0 ⎞
+//! Bᵀ = ⎜ 0  1  1  0 ⎟   G = ⎜ 1/2  1/2  1/2 ⎟   Aᵀ = ⎝ 0  1 -1 -1 ⎠
+//!      ⎜ 0 -1  1  0 ⎟       ⎜ 1/2 -1/2  1/2 ⎟
+//!      ⎝ 0  1  0 -1 ⎠       ⎝  0    0    1  ⎠
+//! ```
+//!
+//! For each of the 16 points of a patch the sum is a product of matrices, tiles × channels in ×
+//! channels out. The gradient for the input is the same with the taps flipped and the channels
+//! exchanged.
+//!
+//! Where a size is odd, the last tile reaches one pixel beyond the border and its patch one further,
+//! which is another row or image. What it reads there enters only points whose outputs lie outside
+//! and are not stored, or whose gradient is the border's 0.
+//!
+//! Source: Lavin and Gray, *Fast Algorithms for Convolutional Neural Networks*, 2015.
+
+mod product;
+mod transforms;
+mod weight_gradient;
+mod weights;
+
+pub(super) use product::multiply;
+pub(super) use weight_gradient::weight_gradient;
+pub(super) use weights::pack_points;
+
+use std::any::Any;
+use std::ops::Range;
+
+use crate::micro::BLOCK;
+use crate::{Activation, Element, Strip};
+
+use super::Convolution;
+
+/// Points of a patch.
+const POINTS: usize = 16;
+
+/// Fewer channels in or out make products too thin to pay for the transforms: measured with 16,
+/// where direct convolution is as fast.
+const MIN_CHANNELS: usize = 32;
+
+impl Convolution {
+    /// Whether this way is the faster one.
+    pub(super) fn has_winograd<T: Element>(&self) -> bool {
+        T::BITS == 32
+            && (self.kernel, self.stride) == (3, 1)
+            && self.input.min(self.output) >= MIN_CHANNELS
+    }
+}
+
+/// The same; [`Convolution::has_winograd`] says yes to f32 only.
+fn as_f32<T: Element>(x: &Activation<T>) -> &Activation<f32> {
+    (x as &dyn Any).downcast_ref().expect("activations of f32")
+}
+
+/// The 2×2 tiles of a strip's images, row by row.
+#[derive(Debug, Clone, Copy)]
+struct Tiling {
+    strip: Strip,
+    rows: usize,
+    columns: usize,
+}
+
+/// Tiles that lie side by side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Run {
+    /// Which of the tiles asked for is the first.
+    index: usize,
+    count: usize,
+    /// The first tile's place.
+    image: usize,
+    y: usize,
+    x: usize,
+}
+
+impl Tiling {
+    fn of(strip: Strip) -> Self {
+        Self { strip, rows: strip.height.div_ceil(2), columns: strip.width.div_ceil(2) }
+    }
+
+    fn count(&self) -> usize {
+        self.strip.batch * self.rows * self.columns
+    }
+
+    /// Tiles as runs of at most so many.
+    fn runs(self, tiles: Range<usize>, most: usize) -> impl Iterator<Item = Run> {
+        let first = tiles.start;
+        let mut next = tiles.start;
+        std::iter::from_fn(move || {
+            let (row, column) = (next / self.columns, next % self.columns);
+            let count = most.min(self.columns - column).min(tiles.end - next);
+            let (image, y) = (row / self.rows, 2 * (row % self.rows));
+            let run = Run { index: next - first, count, image, y, x: 2 * column };
+            next += count;
+            (count > 0).then_some(run)
+        })
+    }
+}
+
+/// Matrices of all points, one after the other.
+#[derive(Debug, Clone, Copy)]
+struct Planes {
+    /// Values from row to row. Not a power of two, whose rows would all fall into the same lines of
+    /// the cache.
+    row: usize,
+    /// Values from point to point.
+    plane: usize,
+}
+
+impl Planes {
+    fn of(rows: usize, columns: usize) -> Self {
+        let row = columns + BLOCK;
+        Self { row, plane: rows * row }
+    }
+
+    /// Values of all points, and what a register tile may reach past the last.
+    fn len(&self) -> usize {
+        POINTS * self.plane + 2 * BLOCK
+    }
+}
