@@ -176,26 +176,38 @@ fn bf16_agrees_with_f64_but_for_the_rounding_of_what_is_stored() {
 
 #[test]
 fn results_do_not_depend_on_the_number_of_threads() {
-    fn bits<T: Element>(threads: usize) -> Vec<u32> {
+    fn bits<T: Element>(threads: usize, [input, output]: [usize; 2]) -> Vec<u32> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
         pool.install(|| {
             let isa = Isa::best();
-            let convolution = Convolution { input: 24, output: 40, kernel: 3, stride: 1 };
-            let strip = Strip::images(9, 24, 19, 23);
-            let output = convolution.output_strip(strip);
+            let convolution = Convolution { input, output, kernel: 3, stride: 1 };
+            let strip = Strip::images(9, input, 19, 23);
+            let places = convolution.output_strip(strip);
             let count = |strip: Strip| strip.inner_pixels() * strip.channels;
             let x = Activation::<T>::from_planes(strip, &values("x", count(strip)));
-            let gradient = Activation::<T>::from_planes(output, &values("g", count(output)));
-            let weights = convolution.pack_forward(isa, &values("weights", convolution.weights()));
-            let result = convolution.forward(isa, &x, &weights);
-            let weight_gradient = convolution.weight_gradient(isa, &x, &gradient);
-            let all =
-                [result.output.to_planes(), result.sum, result.sum_of_squares, weight_gradient];
+            let gradient = Activation::<T>::from_planes(places, &values("g", count(places)));
+            let weights = values("weights", convolution.weights());
+            let forward = convolution.pack_forward(isa, &weights);
+            let backward = convolution.pack_backward(isa, &weights);
+            let result = convolution.forward(isa, &x, &forward);
+            let all = [
+                result.output.to_planes(),
+                result.sum,
+                result.sum_of_squares,
+                convolution.data_gradient(isa, &gradient, &backward, strip, None).to_planes(),
+                convolution.weight_gradient(isa, &x, &gradient),
+            ];
             all.concat().into_iter().map(f32::to_bits).collect()
         })
     }
-    for threads in [2, 3, 8] {
-        assert_eq!(bits::<f32>(1), bits::<f32>(threads), "f32, {threads} threads");
-        assert_eq!(bits::<bf16>(1), bits::<bf16>(threads), "bf16, {threads} threads");
+    for channels in [[24, 40], [72, 150]] {
+        let [f32s, bf16s] = [bits::<f32>(1, channels), bits::<bf16>(1, channels)];
+        for threads in [2, 3, 8] {
+            assert!(f32s == bits::<f32>(threads, channels), "f32, {channels:?}, {threads} threads");
+            assert!(
+                bf16s == bits::<bf16>(threads, channels),
+                "bf16, {channels:?}, {threads} threads"
+            );
+        }
     }
 }
