@@ -120,8 +120,8 @@ impl Planes {
         Self { row, plane: rows * row }
     }
 
-    /// Values of all points, and what a register tile may reach past the last.
+    /// Values of all points, and of 32 more rows, which a register tile may reach past the last.
     fn len(&self) -> usize {
-        POINTS * self.plane + 2 * BLOCK
+        POINTS * self.plane + 2 * BLOCK * self.row
     }
 }

@@ -35,7 +35,7 @@ struct Plan {
 
 impl Plan {
     fn new(tiles: usize, rows: usize, columns: usize) -> Self {
-        let bytes = Planes::of(1, rows).len() * size_of::<f32>();
+        let bytes = POINTS * Planes::of(1, rows).plane * size_of::<f32>();
         let most = (PIECE_BYTES / bytes / STEP * STEP).clamp(2 * STEP, ROWS);
         let pieces = tiles.div_ceil(most).max(1);
         let tiles = tiles.div_ceil(pieces).next_multiple_of(STEP);
@@ -98,7 +98,7 @@ pub(in super::super) fn multiply<T: Element>(
                 let start = points[first * block + point * rows * BLOCK..].as_ptr();
                 let right = Right { start, block };
                 let segments = [Segment { offset: 0, k: rows }];
-                // SAFETY: both operands hold this point; rows beyond the tiles are other numbers.
+                // SAFETY: both operands hold this point; 32 rows beyond its tiles are other numbers.
                 unsafe {
                     f32::multiply(isa, tiles.len(), blocks, left, &segments, right, tile);
                 }
