@@ -22,6 +22,7 @@
 //!
 //! Source: Lavin and Gray, *Fast Algorithms for Convolutional Neural Networks*, 2015.
 
+mod lanes;
 mod product;
 mod transforms;
 mod weight_gradient;
@@ -68,18 +69,6 @@ struct Tiling {
     columns: usize,
 }
 
-/// Tiles that lie side by side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Run {
-    /// Which of the tiles asked for is the first.
-    index: usize,
-    count: usize,
-    /// The first tile's place.
-    image: usize,
-    y: usize,
-    x: usize,
-}
-
 impl Tiling {
     fn of(strip: Strip) -> Self {
         Self { strip, rows: strip.height.div_ceil(2), columns: strip.width.div_ceil(2) }
@@ -89,17 +78,16 @@ impl Tiling {
         self.strip.batch * self.rows * self.columns
     }
 
-    /// Tiles as runs of at most so many.
-    fn runs(self, tiles: Range<usize>, most: usize) -> impl Iterator<Item = Run> {
-        let first = tiles.start;
-        let mut next = tiles.start;
-        std::iter::from_fn(move || {
-            let (row, column) = (next / self.columns, next % self.columns);
-            let count = most.min(self.columns - column).min(tiles.end - next);
-            let (image, y) = (row / self.rows, 2 * (row % self.rows));
-            let run = Run { index: next - first, count, image, y, x: 2 * column };
-            next += count;
-            (count > 0).then_some(run)
+    /// Image, y and x of the first pixel of each tile.
+    fn places(self, tiles: Range<usize>) -> impl Iterator<Item = (usize, usize, usize)> {
+        let (mut row, mut column) = (tiles.start / self.columns, tiles.start % self.columns);
+        tiles.map(move |_| {
+            let place = (row / self.rows, 2 * (row % self.rows), 2 * column);
+            column += 1;
+            if column == self.columns {
+                (row, column) = (row + 1, 0);
+            }
+            place
         })
     }
 }

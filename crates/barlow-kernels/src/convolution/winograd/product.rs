@@ -5,7 +5,7 @@ use std::any::Any;
 
 use rayon::prelude::*;
 
-use super::transforms::{Destination, Scratch, Sums, store_outputs, transform_patches};
+use super::transforms::{Destination, Sums, store_outputs, transform_patches};
 use super::weights::block_length;
 use super::{POINTS, Planes, Tiling, as_f32};
 use crate::convolution::forward::Target;
@@ -83,7 +83,7 @@ pub(in super::super) fn multiply<T: Element>(
             tiling,
             tiles.clone(),
             0..rows,
-            &mut Scratch::new(),
+           
             &mut left,
             planes,
         );
@@ -105,7 +105,10 @@ pub(in super::super) fn multiply<T: Element>(
             }
             let mut totals: Sums = [[0.0; TILE_PITCH]; 2];
             let to = Destination { start: out.at(first * BLOCK), is_added };
-            store_outputs(isa, &products, tiling, tiles.clone(), blocks, &to, &mut totals);
+            // SAFETY: these tiles' pixels in these blocks are this task's.
+            unsafe {
+                store_outputs(isa, &products, tiling, tiles.clone(), blocks, to, &mut totals);
+            }
             for (which, totals) in totals.iter().enumerate() {
                 let start = sums_start.at((2 * piece + which) * columns + first * BLOCK);
                 // SAFETY: these channels' sums of this piece are this task's.

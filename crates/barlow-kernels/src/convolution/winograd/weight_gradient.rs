@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::transforms::{Scratch, transform_gradients, transform_patches};
+use super::transforms::{transform_gradients, transform_patches};
 use super::{POINTS, Planes, Tiling, as_f32};
 use crate::convolution::forward::Target;
 use crate::isa::per_isa;
@@ -43,7 +43,6 @@ pub(in super::super) fn weight_gradient<T: Element>(
         let blocks = BLOCKS.min((columns - column) / BLOCK);
         let _tiles = Tiles::enter(isa);
         let mut tile = Tile::new();
-        let mut scratch = Scratch::new();
         let planes = Planes::of(PIECE, CHANNELS);
         let mut left = Buffer::<f32>::dirty(planes.len());
         let mut right = Buffer::<f32>::dirty(POINTS * PIECE * TILE_PITCH);
@@ -58,7 +57,7 @@ pub(in super::super) fn weight_gradient<T: Element>(
                 tiling,
                 tiles.clone(),
                 channels.clone(),
-                &mut scratch,
+               
                 &mut left,
                 planes,
             );
