@@ -54,9 +54,7 @@ impl Convolution {
             return vec![0.0; self.weights()];
         }
         if self.has_winograd::<T>() {
-            let (sums, parts) = winograd::weight_gradient(isa, x, gradient);
-            let (rows, columns) = (x.strip().channel_pitch(), strip.channel_pitch());
-            return self.unpack(isa, &sums, parts, rows, columns);
+            return winograd::weight_gradient(isa, x, gradient);
         }
         let phases = (self.stride == 2).then(|| split(x, if self.kernel == 1 { 1 } else { 4 }));
         let source = phases.as_ref().unwrap_or(x);

@@ -77,16 +77,7 @@ pub(in super::super) fn multiply<T: Element>(
         let _tiles = Tiles::enter(isa);
         let tiles = piece * plan.tiles..tiling.count().min((piece + 1) * plan.tiles);
         let mut left = Buffer::<f32>::dirty(planes.len());
-        transform_patches(
-            isa,
-            x,
-            tiling,
-            tiles.clone(),
-            0..rows,
-           
-            &mut left,
-            planes,
-        );
+        transform_patches(isa, x, tiling, tiles.clone(), 0..rows, &mut left, planes);
         let mut products: [Tile; POINTS] = std::array::from_fn(|_| Tile::new());
         let groups = set * plan.groups_per_set..plan.groups.min((set + 1) * plan.groups_per_set);
         for group in groups {

@@ -27,7 +27,10 @@ pub(super) fn transform_patches(
 ) {
     let strip = x.strip();
     let pitch = strip.channel_pitch();
-    assert!(tiles.end <= tiling.count() && channels.end <= pitch, "tiles and channels of {strip:?}");
+    assert!(
+        tiles.end <= tiling.count() && channels.end <= pitch,
+        "tiles and channels of {strip:?}"
+    );
     assert!(tiles.len() * planes.row <= planes.plane, "rows of the points");
     assert!(channels.len() <= planes.row && POINTS * planes.plane <= to.len(), "place for points");
     // A patch begins one pixel up and left; the strip holds zeros before the first pixel.

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::lanes::{Lanes, per_lanes};
 use super::transforms::{transform_gradients, transform_patches};
 use super::{POINTS, Planes, Tiling, as_f32};
 use crate::convolution::forward::Target;
@@ -19,111 +20,139 @@ const TASKS: usize = 32;
 /// Most memory for sums that are kept apart until the end, in bytes.
 const PARTS_BYTES: usize = 32 << 20;
 
-/// Sums for each tap, `[part][tap][channel in][channel out]`, and how many parts.
-/// Both elements are f32.
+/// Values of the result that are added up at a time.
+const SUMS: usize = 1 << 13;
+
+/// Taps of a kernel.
+const TAPS: usize = 9;
+
+/// The gradient for the weights, `[output, input, 3, 3]`. Both elements are f32.
+///
+/// Blocks of channels in by channels out are tasks; where these are few, tiles are cut into parts
+/// with sums of their own.
 pub(in super::super) fn weight_gradient<T: Element>(
     isa: Isa,
     x: &Activation<T>,
     gradient: &Activation<T>,
-) -> (Buffer<f32>, usize) {
+) -> Vec<f32> {
     let (x, gradient) = (as_f32(x), as_f32(gradient));
     let tiling = Tiling::of(gradient.strip());
+    let (inputs, outputs) = (x.strip().channels, gradient.strip().channels);
     let (rows, columns) = (x.strip().channel_pitch(), gradient.strip().channel_pitch());
     let (row_blocks, column_blocks) = (rows.div_ceil(CHANNELS), columns.div_ceil(TILE_PITCH));
+    let length = outputs * inputs * TAPS;
     let pieces = tiling.count().div_ceil(PIECE);
-    let part_length = 9 * rows * columns;
-    let most = (PARTS_BYTES / (part_length * size_of::<f32>())).max(1);
+    let most = (PARTS_BYTES / (length * size_of::<f32>())).max(1);
     let parts = TASKS.div_ceil(row_blocks * column_blocks).min(pieces).min(most);
-    let mut sums = Buffer::<f32>::dirty(parts * part_length);
-    let sums_start = Target(sums.as_mut_ptr());
+    let mut weights = vec![0.0; length];
+    let mut sums = Buffer::<f32>::dirty(if parts == 1 { 0 } else { parts * length });
+    let start = Target(if parts == 1 { weights.as_mut_ptr() } else { sums.as_mut_ptr() });
     (0..parts * row_blocks * column_blocks).into_par_iter().for_each(|task| {
         let (part, block) = (task % parts, task / parts);
         let (row, column) = (block / column_blocks * CHANNELS, block % column_blocks * TILE_PITCH);
         let channels = row..rows.min(row + CHANNELS);
         let blocks = BLOCKS.min((columns - column) / BLOCK);
-        let _tiles = Tiles::enter(isa);
-        let mut tile = Tile::new();
-        let planes = Planes::of(PIECE, CHANNELS);
-        let mut left = Buffer::<f32>::dirty(planes.len());
-        let mut right = Buffer::<f32>::dirty(POINTS * PIECE * TILE_PITCH);
-        let mut points = Buffer::<f32>::dirty(POINTS * CHANNELS * TILE_PITCH);
         let pieces = part * pieces / parts..(part + 1) * pieces / parts;
-        for piece in pieces.clone() {
-            let tiles = piece * PIECE..tiling.count().min((piece + 1) * PIECE);
-            let count = tiles.len();
-            transform_patches(
-                isa,
-                x,
-                tiling,
-                tiles.clone(),
-                channels.clone(),
-               
-                &mut left,
-                planes,
-            );
-            transform_gradients(isa, gradient, tiling, tiles, column, blocks, &mut right);
-            for (point, sums) in points.chunks_exact_mut(CHANNELS * TILE_PITCH).enumerate() {
-                let start = left[point * planes.plane..].as_ptr();
-                let left = Left { start, row: 1, step: planes.row };
-                let block = count * BLOCK;
-                let right = Right { start: right[point * blocks * block..].as_ptr(), block };
-                let segments = [Segment { offset: 0, k: count }];
-                // SAFETY: both operands hold this point's tiles; rows of the left one have 16 more
-                // values, and its end 32.
-                unsafe {
-                    f32::multiply(isa, channels.len(), blocks, left, &segments, right, &mut tile);
-                }
-                let length = channels.len() * TILE_PITCH;
-                add(isa, &tile.0[..length], &mut sums[..length], piece > pieces.start);
+        let points = sum_points(isa, x, gradient, tiling, &pieces, &channels, column, blocks);
+        let channels = row..channels.end.min(inputs);
+        let mut taps = Buffer::<f32>::dirty(CHANNELS * TAPS * BLOCK);
+        let taps = &mut taps[..channels.len() * TAPS * BLOCK];
+        for block in (0..blocks).map(|block| block * BLOCK) {
+            for (channel, taps) in taps.chunks_exact_mut(TAPS * BLOCK).enumerate() {
+                let from = points[channel * TILE_PITCH + block..].as_ptr();
+                // SAFETY: the points have such planes, and there is room for nine taps.
+                unsafe { to_taps(isa, from, CHANNELS * TILE_PITCH, taps.as_mut_ptr()) };
             }
-        }
-        for (i, channel) in channels.enumerate() {
-            let to = sums_start.at(part * part_length + channel * columns + column);
-            let from = &points[i * TILE_PITCH..];
-            store_taps(isa, from, CHANNELS * TILE_PITCH, blocks, to, rows * columns);
+            let first = column + block;
+            let to = start.at(part * length + (first * inputs + row) * TAPS);
+            turn_over(isa, taps, BLOCK.min(outputs - first), to, inputs * TAPS);
         }
     });
-    (sums, parts)
+    if parts > 1 {
+        weights.par_chunks_mut(SUMS).enumerate().for_each(|(index, weights)| {
+            for (part, sums) in sums.chunks_exact(length).enumerate() {
+                add(isa, &sums[index * SUMS..][..weights.len()], weights, part > 0);
+            }
+        });
+    }
+    weights
+}
+
+/// Sums over the tiles of some pieces, `[point][64 channels in][64 channels out]`, of which those
+/// asked for are written.
+fn sum_points(
+    isa: Isa,
+    x: &Activation<f32>,
+    gradient: &Activation<f32>,
+    tiling: Tiling,
+    pieces: &std::ops::Range<usize>,
+    channels: &std::ops::Range<usize>,
+    column: usize,
+    blocks: usize,
+) -> Buffer<f32> {
+    let _tiles = Tiles::enter(isa);
+    let mut tile = Tile::new();
+    let planes = Planes::of(PIECE, CHANNELS);
+    let mut left = Buffer::<f32>::dirty(planes.len());
+    let mut right = Buffer::<f32>::dirty(POINTS * PIECE * TILE_PITCH);
+    let mut points = Buffer::<f32>::dirty(POINTS * CHANNELS * TILE_PITCH);
+    for piece in pieces.clone() {
+        let tiles = piece * PIECE..tiling.count().min((piece + 1) * PIECE);
+        let count = tiles.len();
+        transform_patches(isa, x, tiling, tiles.clone(), channels.clone(), &mut left, planes);
+        transform_gradients(isa, gradient, tiling, tiles, column, blocks, &mut right);
+        for (point, sums) in points.chunks_exact_mut(CHANNELS * TILE_PITCH).enumerate() {
+            let start = left[point * planes.plane..].as_ptr();
+            let left = Left { start, row: 1, step: planes.row };
+            let block = count * BLOCK;
+            let right = Right { start: right[point * blocks * block..].as_ptr(), block };
+            let segments = [Segment { offset: 0, k: count }];
+            // SAFETY: both operands hold this point's tiles, and 32 values more.
+            unsafe {
+                f32::multiply(isa, channels.len(), blocks, left, &segments, right, &mut tile);
+            }
+            let length = channels.len() * TILE_PITCH;
+            add(isa, &tile.0[..length], &mut sums[..length], piece > pieces.start);
+        }
+    }
+    points
 }
 
 per_isa! {
-    /// Adds a tile to sums, or makes it the first.
-    fn add(tile: &[f32], sums: &mut [f32], is_added: bool) {
+    /// Adds values to sums, or makes them the first.
+    fn add(values: &[f32], sums: &mut [f32], is_added: bool) {
         if is_added {
-            for (sum, value) in sums.iter_mut().zip(tile) {
+            for (sum, value) in sums.iter_mut().zip(values) {
                 *sum += value;
             }
         } else {
-            sums.copy_from_slice(tile);
+            sums.copy_from_slice(values);
         }
     }
 }
 
-per_isa! {
-    /// `Gᵀ p G` of the points of one channel in, `plane` values apart, as nine taps, `pitch` values
-    /// apart, which no other thread touches.
-    fn store_taps(
-        from: &[f32],
-        plane: usize,
-        blocks: usize,
-        to: *mut f32,
-        pitch: usize,
-    ) {
-        for block in 0..blocks {
-            let point = |i: usize| &from[i * plane + block * BLOCK..][..BLOCK];
-            let mut down = [[0.0; BLOCK]; 12];
-            for x in 0..4 {
-                let points = (point(x), point(4 + x), point(8 + x), point(12 + x));
-                to_taps(points, &mut down[3 * x..]);
-            }
-            let mut across = [[0.0; BLOCK]; 3];
-            for y in 0..3 {
-                let points = (&down[y][..], &down[3 + y][..], &down[6 + y][..], &down[9 + y][..]);
-                to_taps(points, &mut across);
-                for (x, values) in across.iter().enumerate() {
-                    let to = to.wrapping_add((3 * y + x) * pitch + block * BLOCK);
-                    // SAFETY: the caller owns these values.
-                    unsafe { to.cast::<[f32; BLOCK]>().write_unaligned(*values) };
+per_lanes! {
+    /// `Gᵀ p G` of 16 channels out: nine taps, `[tap][16]`.
+    ///
+    /// # Safety
+    /// 16 values are readable at all points, `plane` apart, and all taps writable.
+    unsafe fn to_taps<L>(from: *const f32, plane: usize, to: *mut f32) {
+        for i in (0..BLOCK).step_by(L::COUNT) {
+            // SAFETY: the caller's contract.
+            unsafe {
+                let mut down = [[L::all(0.0); 4]; 3];
+                for x in 0..4 {
+                    let point = |y: usize| L::read(from.add((4 * y + x) * plane + i));
+                    let taps = three_taps([point(0), point(1), point(2), point(3)]);
+                    for y in 0..3 {
+                        down[y][x] = taps[y];
+                    }
+                }
+                for y in 0..3 {
+                    let taps = three_taps(down[y]);
+                    for x in 0..3 {
+                        taps[x].write(to.add((3 * y + x) * BLOCK + i));
+                    }
                 }
             }
         }
@@ -132,13 +161,32 @@ per_isa! {
 
 /// `Gᵀ` of four points.
 #[inline(always)]
-fn to_taps((a, b, c, d): (&[f32], &[f32], &[f32], &[f32]), to: &mut [[f32; BLOCK]]) {
-    let [to0, to1, to2] = to.first_chunk_mut().expect("three taps");
-    let (a, b, c, d) = (&a[..BLOCK], &b[..BLOCK], &c[..BLOCK], &d[..BLOCK]);
-    for i in 0..BLOCK {
-        let (sum, difference) = (0.5 * (b[i] + c[i]), 0.5 * (b[i] - c[i]));
-        to0[i] = a[i] + sum;
-        to1[i] = difference;
-        to2[i] = sum + d[i];
+unsafe fn three_taps<L: Lanes>([a, b, c, d]: [L; 4]) -> [L; 3] {
+    // SAFETY: the caller has the instructions.
+    unsafe {
+        let half = L::all(0.5);
+        let (sum, difference) = (b.plus(c).times(half), b.minus(c).times(half));
+        [a.plus(sum), difference, sum.plus(d)]
+    }
+}
+
+per_isa! {
+    /// Writes the first `columns` of `[rows][16]` as rows, `pitch` values apart, which no other
+    /// thread touches.
+    fn turn_over(from: &[f32], columns: usize, to: *mut f32, pitch: usize) {
+        for (square, rows) in from.chunks(BLOCK * BLOCK).enumerate() {
+            for column in 0..columns {
+                let to = to.wrapping_add(column * pitch + square * BLOCK);
+                // SAFETY: the caller owns these values.
+                let to = unsafe { std::slice::from_raw_parts_mut(to, rows.len() / BLOCK) };
+                if let Some(to) = to.first_chunk_mut::<BLOCK>() {
+                    *to = std::array::from_fn(|row| rows[row * BLOCK + column]);
+                } else {
+                    for (row, to) in to.iter_mut().enumerate() {
+                        *to = rows[row * BLOCK + column];
+                    }
+                }
+            }
+        }
     }
 }
