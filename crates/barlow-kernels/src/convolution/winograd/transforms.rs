@@ -261,3 +261,42 @@ unsafe fn spread<L: Lanes>(a: L, b: L) -> [L; 4] {
     // SAFETY: the caller has the instructions.
     unsafe { [a, a.plus(b), a.minus(b), L::all(0.0).minus(b)] }
 }
+
+per_lanes! {
+    /// `Gᵀ p G` of 16 channels out: nine taps, `[tap][16]`.
+    ///
+    /// # Safety
+    /// 16 values are readable at all points, `plane` apart, and all taps writable.
+    pub(super) unsafe fn to_taps<L>(from: *const f32, plane: usize, to: *mut f32) {
+        for i in (0..BLOCK).step_by(L::COUNT) {
+            // SAFETY: the caller's contract.
+            unsafe {
+                let mut down = [[L::all(0.0); 4]; 3];
+                for x in 0..4 {
+                    let point = |y: usize| L::read(from.add((4 * y + x) * plane + i));
+                    let taps = three_taps([point(0), point(1), point(2), point(3)]);
+                    for y in 0..3 {
+                        down[y][x] = taps[y];
+                    }
+                }
+                for y in 0..3 {
+                    let taps = three_taps(down[y]);
+                    for x in 0..3 {
+                        taps[x].write(to.add((3 * y + x) * BLOCK + i));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `Gᵀ` of four points.
+#[inline(always)]
+unsafe fn three_taps<L: Lanes>([a, b, c, d]: [L; 4]) -> [L; 3] {
+    // SAFETY: the caller has the instructions.
+    unsafe {
+        let half = L::all(0.5);
+        let (sum, difference) = (b.plus(c).times(half), b.minus(c).times(half));
+        [a.plus(sum), difference, sum.plus(d)]
+    }
+}
