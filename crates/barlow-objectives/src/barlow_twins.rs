@@ -15,15 +15,17 @@
 //! ∂L/∂A = (2/n) (c - 1) ∘ B + λ ((2/n) B Cᵀ - (2/n) c ∘ B),    B Cᵀ = (BBᵀ) A / n
 //! ```
 //!
+//! With more than two views, the mean of L over pairs (module `views`).
+//!
 //! Source: paper equations 1 and 2, official main.py (plain sums, no scale). Where we differ: the
 //! gradient is that of the global loss, while the official all-reduce leaves each rank with its own
 //! share of it, 1/ranks once averaged. Numbers in tests: `reference/objective.py`.
 
 mod kernels;
 mod operations;
-
 #[cfg(test)]
 mod tests;
+mod views;
 
 use barlow_nn::collective::CollectiveError;
 use burn::tensor::Tensor;
@@ -31,7 +33,6 @@ use burn::tensor::Tensor;
 use crate::objective::{
     Evaluation, Finding, Objective, Reading, StepContext, Verdict, ViewGradients, ViewOutputs,
 };
-use crate::standardise::host_sum;
 
 /// How the sum of squared cross-correlations is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,21 +115,18 @@ impl Objective for BarlowTwins {
         views: &[ViewOutputs],
         context: &StepContext,
     ) -> Result<Evaluation, CollectiveError> {
-        let [view_a, view_b] = views else {
-            unreachable!("the loop makes the two views that are asked for")
-        };
-        let own_rows = view_a.online.dims()[0];
+        let own_rows = views[0].online.dims()[0];
         let collective = context.collective;
-        let embeddings =
-            [collective.gather(view_a.online.clone())?, collective.gather(view_b.online.clone())?];
+        let embeddings = views.iter().map(|view| collective.gather(view.online.clone()));
+        let embeddings: Vec<Tensor<2>> = embeddings.collect::<Result<_, _>>()?;
         let [n, d] = embeddings[0].dims();
-        let result = self.loss(embeddings, CrossCorrelationForm::cheaper(n, d));
+        let result = self.loss_of_views(&embeddings);
         let first = collective.rank() * own_rows;
-        let gradients = result.gradients.map(|gradient| ViewGradients {
+        let gradients = result.gradients.into_iter().map(|gradient| ViewGradients {
             online: Some(gradient.slice(first..first + own_rows)),
             prediction: None,
         });
-        let pairs = (d * d.saturating_sub(1)).max(1) as f64;
+        let off_diagonal = (d * d.saturating_sub(1)).max(1) as f64;
         Ok(Evaluation {
             loss: result.loss,
             terms: vec![
@@ -136,12 +134,15 @@ impl Objective for BarlowTwins {
                 ("redundancy_reduction", result.redundancy_reduction_term),
             ],
             measures: vec![
-                ("mean_diagonal", host_sum(&result.diagonal) / d as f64),
-                ("rms_off_diagonal", (result.redundancy_reduction_term.max(0.0) / pairs).sqrt()),
+                ("mean_diagonal", result.mean_diagonal),
+                (
+                    "rms_off_diagonal",
+                    (result.redundancy_reduction_term.max(0.0) / off_diagonal).sqrt(),
+                ),
                 ("variation", result.variation),
             ],
             floor: Some(self.floor(n, d)),
-            gradients: gradients.into(),
+            gradients: gradients.collect(),
             parameter_gradients: std::collections::BTreeMap::new(),
         })
     }

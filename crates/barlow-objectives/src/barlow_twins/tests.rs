@@ -66,3 +66,33 @@ fn kernels_leave_graphs_and_empty_embeddings_to_the_operations() {
     let empty = [0, 1].map(|_| Tensor::<2>::zeros([0, 4], &Device::flex()));
     assert!(!kernels::serve(&empty));
 }
+
+#[test]
+fn the_loss_of_four_views_has_the_slope_that_its_gradients_say() {
+    let objective = super::BarlowTwins::new(0.05);
+    let [n, d] = [9, 6];
+    let rows: Vec<Vec<f32>> =
+        (0..4).map(|view| fill(&format!("view {view}"), n * d, -2.0, 2.0)).collect();
+    let tensor =
+        |rows: &Vec<f32>| Tensor::from_data(TensorData::new(rows.clone(), [n, d]), &Device::flex());
+    let tensors = |rows: &[Vec<f32>]| -> Vec<Tensor<2>> { rows.iter().map(tensor).collect() };
+    let result = objective.loss_of_views(&tensors(&rows));
+    let pairs = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3)];
+    let views = tensors(&rows);
+    let of_pairs = pairs.map(|(a, b)| objective.loss([views[a].clone(), views[b].clone()], Gram));
+    let mean = of_pairs.iter().map(|pair| pair.loss).sum::<f64>() / 5.0;
+    assert!((result.loss - mean).abs() < 1e-6 * mean, "{} and {mean}", result.loss);
+    for view in 0..4 {
+        let direction = fill(&format!("direction {view}"), n * d, -1.0, 1.0);
+        let along = |step: f32| {
+            let mut rows = rows.clone();
+            rows[view].iter_mut().zip(&direction).for_each(|(v, d)| *v += step * d);
+            objective.loss_of_views(&tensors(&rows)).loss
+        };
+        let slope = (along(1e-2) - along(-1e-2)) / 2e-2;
+        let gradient = values(&result.gradients[view]);
+        let expected: f64 = gradient.iter().zip(&direction).map(|(g, &d)| g * f64::from(d)).sum();
+        // Central differences in f32: a rounding of 1e-6 over a step of 1e-2, and its square.
+        assert!((slope - expected).abs() < 2e-3 * expected.abs().max(1.0), "{slope}, {expected}");
+    }
+}
