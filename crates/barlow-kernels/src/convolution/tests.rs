@@ -29,6 +29,7 @@ const TABLE: &[([usize; 3], [usize; 4])] = &[
     ([1, 3, 61], [48, 80, 3, 1]),
     ([9, 14, 14], [32, 48, 3, 1]),
     ([1, 2, 2], [512, 64, 3, 1]),
+    ([0, 4, 4], [32, 48, 3, 1]),
 ];
 
 /// A case in f64: values that bf16 holds exactly, and what plain loops make of them.
@@ -172,6 +173,26 @@ fn f32_agrees_with_f64_on_every_instruction_set() {
 fn bf16_agrees_with_f64_but_for_the_rounding_of_what_is_stored() {
     // Half a unit of 8 significant bits; products of bf16 are exact in f32, so sums are as in f32.
     agrees::<bf16>(4e-3, 1e-5);
+}
+
+#[test]
+fn an_image_of_nan_leaves_the_one_before_it_alone() {
+    let convolution = Convolution { input: 40, output: 64, kernel: 3, stride: 1 };
+    // Odd sizes: the last patches reach into the next row and the next image.
+    for isa in Isa::available() {
+        let (one, two) = (Strip::images(1, 40, 5, 3), Strip::images(2, 40, 5, 3));
+        let alone = values("x", one.inner_pixels() * one.channels);
+        let with_nan = [alone.clone(), vec![f32::NAN; alone.len()]].concat();
+        let weights = convolution.pack_forward(isa, &values("weights", convolution.weights()));
+        let output = |strip, planes: &[f32]| {
+            let x = Activation::<f32>::from_planes(strip, planes);
+            convolution.forward(isa, &x, &weights).output.to_planes()
+        };
+        let expected = output(one, &alone);
+        let found = output(two, &with_nan);
+        assert!(found[..expected.len()] == expected[..], "{isa}");
+        assert!(found[expected.len()..].iter().all(|value| value.is_nan()), "{isa}");
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::{Activation, Buffer, Element, Isa};
 const PIECE: usize = 96;
 
 /// At least so many tasks where the shape allows.
-const TASKS: usize = 32;
+const TASKS: usize = 16;
 
 /// Most memory for sums that are kept apart until the end, in bytes.
 const PARTS_BYTES: usize = 32 << 20;
