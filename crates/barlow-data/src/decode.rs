@@ -1,32 +1,45 @@
-//! Bytes of an image file in, 8-bit pixels out: JPEG and PNG, told apart by their first bytes.
+//! Bytes of an image file in, samples out: JPEG, PNG, TIFF, WebP, BMP, GIF, PNM and `.npy`, told
+//! apart by their first bytes.
 //!
 //! Files come from anywhere, so nothing in them is believed: sizes are read from the header and
 //! checked before memory is taken, a stream that ends early is an error (decoders like to fill the
-//! rest with grey), and a panic inside a decoder is one bad image, not the end of a run. Alpha is
-//! dropped, 16-bit samples keep their high byte, palettes are expanded, CMYK becomes RGB. The
-//! EXIF orientation is not applied, as in torchvision's `ImageFolder`.
+//! rest with grey), and a panic inside a decoder is one bad image, not the end of a run. Samples
+//! keep the depth that they have in the file: 8 bits, 16 bits, or else single precision. Palettes
+//! are expanded, CMYK becomes RGB, alpha and orientation are dealt with as [`DecodeOptions`] say;
+//! colour profiles are not applied.
 
+mod alpha;
+mod codec;
 mod error;
+mod format;
 mod jpeg;
+mod limits;
+mod npy;
 mod options;
+mod orientation;
+mod png;
+mod pnm;
+mod stored;
+mod tiff;
+mod webp;
 
 use std::fs::File;
-use std::io::{self, Cursor, Read};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-
-use ::image::codecs::jpeg::JpegDecoder;
-use ::image::codecs::png::PngDecoder;
-use ::image::error::ImageError as CodecError;
-use ::image::{ColorType, ImageDecoder, Limits};
 
 pub use error::{DecoderError, ImageError};
 pub use options::{Alpha, BYTES_PER_PIXEL, DecodeOptions, NpyLayout, Pages};
 
-use crate::{DecodedImage, Image};
+use self::format::Format;
+use self::limits::at_most;
+use crate::DecodedImage;
 
 /// The formats that are read, for messages.
-const FORMATS: &str = "JPEG and PNG";
+const FORMATS: &str = "JPEG, PNG, TIFF, WebP, BMP, GIF, PNM and npy";
+
+/// As many bytes from the start of a file as tell its format.
+const MAGIC_BYTES: u64 = 16;
 
 /// Reads and decodes an image file; its name does not matter, only its content.
 ///
@@ -57,40 +70,74 @@ pub fn read_page(
 /// If pages are to be counted and the file cannot be read, is a corrupt TIFF, or has more than
 /// [`DecodeOptions::max_pages`].
 pub fn count_pages(path: &Path, options: &DecodeOptions) -> Result<usize, ImageError> {
-    match options.pages {
-        Pages::First | Pages::Channels => Ok(1),
-        Pages::Samples => count_pages_in(&file_bytes(path, options)?, options),
+    if options.pages != Pages::Samples {
+        return Ok(1);
     }
+    let failed = |source| ImageError::Io { path: path.to_owned(), source };
+    let (mut file, length) = open(path, options)?;
+    let mut beginning = Vec::new();
+    (&mut file).take(MAGIC_BYTES).read_to_end(&mut beginning).map_err(failed)?;
+    if !matches!(Format::of(&beginning), Ok(Format::Tiff)) {
+        return Ok(1);
+    }
+    count_directories(options, |at, buffer| {
+        file.seek(SeekFrom::Start(at)).map_err(failed)?;
+        file.read_exact(buffer).map_err(|error| match error.kind() {
+            ErrorKind::UnexpectedEof => ImageError::Truncated { bytes: length as usize },
+            _ => failed(error),
+        })
+    })
 }
 
 /// As [`count_pages`], of a file's bytes.
 ///
 /// # Errors
 /// As [`count_pages`].
-pub fn count_pages_in(_bytes: &[u8], _options: &DecodeOptions) -> Result<usize, ImageError> {
-    Ok(1)
+pub fn count_pages_in(bytes: &[u8], options: &DecodeOptions) -> Result<usize, ImageError> {
+    if options.pages != Pages::Samples || !matches!(Format::of(bytes), Ok(Format::Tiff)) {
+        return Ok(1);
+    }
+    count_directories(options, |at, buffer| tiff::read_at(bytes, at, buffer))
 }
 
-fn file_bytes(path: &Path, options: &DecodeOptions) -> Result<Vec<u8>, ImageError> {
+fn count_directories(
+    options: &DecodeOptions,
+    read_at: impl FnMut(u64, &mut [u8]) -> Result<(), ImageError>,
+) -> Result<usize, ImageError> {
+    let pages = tiff::page_offsets(read_at, options.max_pages.saturating_add(1))?.len();
+    at_most("pages", pages as u64, options.max_pages as u64)?;
+    // None is found to be wrong when it is decoded.
+    Ok(pages.max(1))
+}
+
+/// Opens a file that is not too large; says how many bytes it has.
+fn open(path: &Path, options: &DecodeOptions) -> Result<(File, u64), ImageError> {
     let failed = |source| ImageError::Io { path: path.to_owned(), source };
     // Asked before opening: to open a pipe that nobody writes to would wait for ever.
     let metadata = std::fs::metadata(path).map_err(failed)?;
     if !metadata.is_file() {
         return Err(ImageError::NotAFile { path: path.to_owned() });
     }
-    check_file_size(metadata.len(), options)?;
-    let mut bytes = Vec::with_capacity(metadata.len() as usize + 1);
-    let file = File::open(path).map_err(failed)?;
+    options.check_file_size(metadata.len())?;
+    Ok((File::open(path).map_err(failed)?, metadata.len()))
+}
+
+fn file_bytes(path: &Path, options: &DecodeOptions) -> Result<Vec<u8>, ImageError> {
+    let (file, length) = open(path, options)?;
+    let mut bytes = Vec::with_capacity(length as usize + 1);
     // The file may have grown since.
-    file.take(options.max_file_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    file.take(options.max_file_bytes.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|source| ImageError::Io { path: path.to_owned(), source })?;
     Ok(bytes)
 }
 
-/// Decodes a JPEG or PNG of any size to grey (1 channel) or red, green, blue (3 channels).
+/// Decodes an image of any size and depth; of a TIFF or an animation, the first page or frame.
 ///
 /// # Errors
-/// If the bytes are no JPEG or PNG, end early, are corrupt, use something unsupported, or are more
-/// than the options allow (found before memory is taken).
+/// If the bytes are of no format that is read, end early, are corrupt, use something unsupported,
+/// have samples that are not finite, or ask for more than `options` allow (found before memory is
+/// taken).
 pub fn decode(bytes: &[u8], options: &DecodeOptions) -> Result<DecodedImage, ImageError> {
     decode_page(bytes, 0, options)
 }
@@ -104,138 +151,28 @@ pub fn decode_page(
     page: usize,
     options: &DecodeOptions,
 ) -> Result<DecodedImage, ImageError> {
-    check_file_size(bytes.len() as u64, options)?;
-    if page > 0 {
+    options.check_file_size(bytes.len() as u64)?;
+    let format = Format::of(bytes)?;
+    let pages_are_samples = options.pages == Pages::Samples && format == Format::Tiff;
+    if page > 0 && !pages_are_samples {
         return Err(ImageError::NoSuchPage { page, pages: 1 });
     }
-    let format = Format::of(bytes)?;
-    contain_panics(|| match format {
-        Format::Jpeg if jpeg::is_cut_off(bytes) => {
-            Err(ImageError::Truncated { bytes: bytes.len() })
-        }
-        Format::Jpeg => {
-            let decoder = JpegDecoder::new(Cursor::new(bytes));
-            format.pixels(decoder, bytes, options)
-        }
-        Format::Png => {
-            let mut limits = Limits::no_limits();
-            limits.max_alloc = Some(2 * BYTES_PER_PIXEL * options.max_pixels);
-            let decoder = PngDecoder::with_limits(Cursor::new(bytes), limits);
-            format.pixels(decoder, bytes, options)
-        }
-    })
-    .map(DecodedImage::U8)
-}
-
-fn check_file_size(bytes: u64, options: &DecodeOptions) -> Result<(), ImageError> {
-    let allowed = options.max_file_bytes;
-    if bytes > allowed {
-        return Err(ImageError::FileTooLarge { bytes, allowed });
-    }
-    Ok(())
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
-    Jpeg,
-    Png,
-}
-
-impl Format {
-    fn of(bytes: &[u8]) -> Result<Self, ImageError> {
-        const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
-        const OTHERS: [(&[u8], &str); 8] = [
-            (b"GIF8", "GIF"),
-            (b"BM", "BMP"),
-            (b"II*\0", "TIFF"),
-            (b"MM\0*", "TIFF"),
-            (b"\0\0\x01\0", "ICO"),
-            (b"8BPS", "Photoshop"),
-            (b"\0\0\0\x0cjP  ", "JPEG 2000"),
-            (b"\xff\x0a", "JPEG XL"),
-        ];
-        const SOME_BYTES: usize = 8;
-        if bytes.starts_with(b"\xff\xd8\xff") {
-            return Ok(Self::Jpeg);
-        }
-        if bytes.starts_with(PNG) {
-            return Ok(Self::Png);
-        }
-        if PNG.starts_with(bytes) || b"\xff\xd8\xff".starts_with(bytes) {
-            return Err(ImageError::Truncated { bytes: bytes.len() });
-        }
-        let other = OTHERS.iter().find(|(magic, _)| bytes.starts_with(magic));
-        let format = match (other, bytes) {
-            (Some((_, format)), _) => format,
-            (None, [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..]) => "WebP",
-            (None, [_, _, _, _, b'f', b't', b'y', b'p', ..]) => "HEIF",
-            (None, _) => {
-                let first_bytes = bytes[..bytes.len().min(SOME_BYTES)].to_vec();
-                return Err(ImageError::NotAnImage { first_bytes });
-            }
+    contain_panics(|| {
+        let stored = match format {
+            Format::Jpeg => jpeg::decode(bytes, options),
+            Format::Png => png::decode(bytes, options),
+            Format::Tiff => tiff::decode(bytes, page, options),
+            Format::WebP => codec::decode_webp(bytes, options),
+            Format::Bmp => codec::decode_bmp(bytes, options),
+            Format::Gif => codec::decode_gif(bytes, options),
+            Format::Pnm => pnm::decode(bytes, options),
+            Format::Npy => npy::decode(bytes, options),
         };
-        Err(ImageError::UnsupportedFormat { format })
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Jpeg => "JPEG",
-            Self::Png => "PNG",
-        }
-    }
-
-    /// The pixels of a decoder that has read its header.
-    fn pixels<D: ImageDecoder>(
-        self,
-        decoder: Result<D, CodecError>,
-        bytes: &[u8],
-        options: &DecodeOptions,
-    ) -> Result<Image, ImageError> {
-        let decoder = decoder.map_err(|source| self.trouble(source, bytes))?;
-        let (width, height) = decoder.dimensions();
-        if u64::from(width) * u64::from(height) > options.max_pixels {
-            let (width, height, allowed) = (width.into(), height.into(), options.max_pixels);
-            return Err(ImageError::TooManyPixels { width, height, allowed });
-        }
-        let color = decoder.color_type();
-        let mut samples = vec![0; decoder.total_bytes() as usize];
-        decoder.read_image(&mut samples).map_err(|source| self.trouble(source, bytes))?;
-        let (channels, pixels) = without_alpha_and_depth(color, samples);
-        Ok(Image { width: width as usize, height: height as usize, channels, pixels })
-    }
-
-    fn trouble(self, source: CodecError, bytes: &[u8]) -> ImageError {
-        let format = self.name();
-        match source {
-            CodecError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                ImageError::Truncated { bytes: bytes.len() }
-            }
-            CodecError::Unsupported(_) => {
-                ImageError::UnsupportedFeature { format, source: source.into() }
-            }
-            _ => ImageError::Corrupt { format, source: source.into() },
-        }
-    }
+        stored?.finish(options)
+    })
 }
 
-/// Keeps the colour samples of each pixel, and of 16-bit samples (native byte order) the high byte.
-fn without_alpha_and_depth(color: ColorType, samples: Vec<u8>) -> (usize, Vec<u8>) {
-    let channels = if color.has_color() { 3 } else { 1 };
-    let sample_bytes = usize::from(color.bytes_per_pixel() / color.channel_count());
-    let pixel_bytes = usize::from(color.bytes_per_pixel());
-    if pixel_bytes == channels {
-        return (channels, samples);
-    }
-    let high_byte = if cfg!(target_endian = "little") { sample_bytes - 1 } else { 0 };
-    let pixels = samples
-        .chunks_exact(pixel_bytes)
-        .flat_map(|pixel| pixel.chunks_exact(sample_bytes).take(channels))
-        .map(|sample| sample[high_byte])
-        .collect();
-    (channels, pixels)
-}
-
-fn contain_panics(decode: impl FnOnce() -> Result<Image, ImageError>) -> Result<Image, ImageError> {
+fn contain_panics<T>(decode: impl FnOnce() -> Result<T, ImageError>) -> Result<T, ImageError> {
     catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|payload| {
         Err(ImageError::DecoderPanic { message: crate::panic_message(&*payload) })
     })

@@ -1,5 +1,7 @@
 //! The reference numbers under `reference/data`, and the deterministic contents that go with them,
-//! for tests. How the files are laid out: `reference/README.md`.
+//! for tests; damaged files in [`mutate`]. How the files are laid out: `reference/README.md`.
+
+pub mod mutate;
 
 use std::path::PathBuf;
 

@@ -1,36 +1,63 @@
-//! Whether a JPEG stream is complete, which its decoder does not tell: it paints what is missing.
+//! JPEG, by zune-jpeg: baseline and progressive, grey, colour, CMYK and YCCK.
+//!
+//! CMYK and YCCK become red, green, blue as in Pillow: their samples are taken to be inverted, as
+//! Adobe's programs write them, and then `R = C K / 255`.
 
-const START_OF_SCAN: u8 = 0xda;
-const END_OF_IMAGE: u8 = 0xd9;
+mod structure;
 
-/// Whether the stream has no end-of-image marker after the start of its first scan.
-///
-/// Segments before the scan are stepped over by their lengths, because an embedded thumbnail has
-/// an end-of-image marker of its own. Inside a scan the marker's two bytes cannot occur by chance.
-pub(super) fn is_cut_off(bytes: &[u8]) -> bool {
-    let mut at = 2;
-    loop {
-        // Stray bytes between segments are passed over, as decoders do.
-        while bytes.get(at).is_some_and(|&byte| byte != 0xff) {
-            at += 1;
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::errors::DecodeErrors;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+pub(super) use structure::{frame_size, is_cut_off};
+
+use super::format::Format;
+use super::limits::at_most;
+use super::stored::Stored;
+use super::{DecodeOptions, ImageError, orientation};
+use crate::{DecodedImage, Image};
+
+/// A progressive decoder keeps a 16-bit coefficient for each of up to four samples of a pixel.
+const BYTES_PER_PIXEL: u64 = 8;
+
+pub(super) fn decode(bytes: &[u8], options: &DecodeOptions) -> Result<Stored, ImageError> {
+    if is_cut_off(bytes) {
+        return Err(ImageError::Truncated { bytes: bytes.len() });
+    }
+    // Not strict: files with a few stray bytes are common, and libjpeg reads them.
+    let settings = DecoderOptions::default()
+        .set_strict_mode(false)
+        .set_max_width(usize::from(u16::MAX))
+        .set_max_height(usize::from(u16::MAX))
+        .jpeg_set_max_scans(options.max_scans);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), settings);
+    let failed = |error| trouble(error, bytes);
+    decoder.decode_headers().map_err(failed)?;
+    let info = decoder.info().ok_or(ImageError::Truncated { bytes: bytes.len() })?;
+    let (width, height) = (usize::from(info.width), usize::from(info.height));
+    options.check_size(u64::from(info.width), u64::from(info.height), BYTES_PER_PIXEL)?;
+    let scans = structure::count_scans(bytes);
+    at_most("scans", scans as u64, options.max_scans as u64)?;
+    let (space, channels) = match decoder.input_colorspace() {
+        Some(ColorSpace::Luma) => (ColorSpace::Luma, 1),
+        _ => (ColorSpace::RGB, 3),
+    };
+    decoder.set_options(settings.jpeg_set_out_colorspace(space));
+    let orientation = orientation::of_exif(decoder.exif().map(Vec::as_slice));
+    let mut pixels = vec![0; width * height * channels];
+    decoder.decode_into(&mut pixels).map_err(failed)?;
+    let image = DecodedImage::U8(Image { width, height, channels, pixels });
+    Ok(Stored { image, transparency: None, orientation })
+}
+
+fn trouble(error: DecodeErrors, bytes: &[u8]) -> ImageError {
+    match error {
+        DecodeErrors::ExhaustedData | DecodeErrors::IoErrors(_) => {
+            ImageError::Truncated { bytes: bytes.len() }
         }
-        while bytes.get(at) == Some(&0xff) {
-            at += 1;
-        }
-        let Some(&marker) = bytes.get(at) else {
-            return true;
-        };
-        if marker == START_OF_SCAN {
-            return !bytes[at..].windows(2).rev().any(|pair| pair == [0xff, END_OF_IMAGE]);
-        }
-        at += 1;
-        // Markers that stand alone, without a length: restarts, start and end of image, TEM.
-        if matches!(marker, 0xd0..=0xd9 | 0x00 | 0x01) {
-            continue;
-        }
-        let Some(&[high, low]) = bytes.get(at..at + 2) else {
-            return true;
-        };
-        at += usize::from(u16::from_be_bytes([high, low]));
+        DecodeErrors::Unsupported(_) => Format::Jpeg.unsupported(error),
+        _ => Format::Jpeg.corrupt(error),
     }
 }
