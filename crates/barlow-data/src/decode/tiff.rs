@@ -91,6 +91,7 @@ fn decode_page(
     let bytes = file.len();
     let failed = |error| trouble(error, bytes);
     let photometric = directory::make_first_and_grey(file, page, offset)?;
+    directory::check_entries(file, offset)?;
     let mut decoder = open(file, options)?;
     let (width, height) = decoder.dimensions().map_err(failed)?;
     let mut layout = decoder.image_buffer_layout().map_err(failed)?;

@@ -123,6 +123,39 @@ pub(super) fn make_first_and_grey(
     Ok(photometric)
 }
 
+/// Refuses a directory with an entry whose values do not lie inside the file, for the crate makes
+/// room for them before it reads them. Private entries are not looked at, neither here nor there.
+///
+/// # Errors
+/// If it is refused.
+pub(super) fn check_entries(file: &[u8], offset: u64) -> Result<(), ImageError> {
+    const FIRST_PRIVATE: u64 = 32_768;
+    let cut_off = || ImageError::Truncated { bytes: file.len() };
+    let numbers = Numbers::of_file(file);
+    let directory = usize::try_from(offset).ok().and_then(|start| file.get(start..));
+    let (count, entries) =
+        directory.and_then(|rest| rest.split_at_checked(numbers.count())).ok_or_else(cut_off)?;
+    let count = numbers.number(count) as usize;
+    for entry in entries.chunks_exact(numbers.entry()).take(count) {
+        let [tag, kind] = [0..2, 2..4].map(|place| numbers.number(&entry[place]));
+        let (values, at) = entry[4..].split_at(numbers.offset());
+        // Bytes of a value by its type (TIFF 6.0, section 2, and `BigTIFF`).
+        let value_bytes = match kind {
+            3 | 8 => 2,
+            4 | 9 | 11 | 13 => 4,
+            5 | 10 | 12 | 16..=18 => 8,
+            _ => 1,
+        };
+        let bytes = numbers.number(values).saturating_mul(value_bytes);
+        let is_inside = bytes <= numbers.offset() as u64
+            || numbers.number(at).saturating_add(bytes) <= file.len() as u64;
+        if tag < FIRST_PRIVATE && !is_inside {
+            return Err(cut_off());
+        }
+    }
+    Ok(())
+}
+
 /// Changes the height that the directory at `offset` states.
 pub(super) fn set_height(file: &mut [u8], offset: u64, height: u32) {
     const IMAGE_LENGTH: u64 = 257;
