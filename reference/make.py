@@ -21,21 +21,25 @@ from fixture import DATA
 AREAS = ["objective", "optimizer", "schedule", "encoder", "model"]
 
 
-def views(check: bool) -> list[str]:
-    """Runs `views.py`, which writes its own files; to check, a copy of it in another folder."""
-    script = Path(__file__).parent / "views.py"
+# Each is a script here that writes its own files to a folder below data/.
+SCRIPTS = ["views", "formats"]
+
+
+def run_script(name: str, check: bool) -> list[str]:
+    """Runs a script that writes its own files; to check, a copy of it in another folder."""
+    script = Path(__file__).parent / f"{name}.py"
     if not check:
         subprocess.run([sys.executable, script], check=True)
         return []
     with tempfile.TemporaryDirectory() as folder:
-        fresh = Path(folder, "data", "views")
+        fresh = Path(folder, "data", name)
         fresh.mkdir(parents=True)
         subprocess.run(
             [sys.executable, shutil.copy(script, folder)], check=True, stdout=subprocess.DEVNULL
         )
-        names = {f.name for f in fresh.iterdir()} | {f.name for f in (DATA / "views").iterdir()}
-        return [f"views/{name}: differs" for name in sorted(names)
-                if not same(fresh / name, DATA / "views" / name)]
+        files = {f.name for f in fresh.iterdir()} | {f.name for f in (DATA / name).iterdir()}
+        return [f"{name}/{file}: differs" for file in sorted(files)
+                if not same(fresh / file, DATA / name / file)]
 
 
 def same(a: Path, b: Path) -> bool:
@@ -63,16 +67,16 @@ def area_problems(area: str, check: bool) -> list[str]:
 def main() -> int:
     """Runs the areas asked for; 1 if something differs or does not belong."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("areas", nargs="*", metavar="area", help=f"of {', '.join(AREAS)}, views")
+    parser.add_argument("areas", nargs="*", metavar="area", help=f"of {', '.join(AREAS + SCRIPTS)}")
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     options = parser.parse_args()
-    areas = options.areas or [*AREAS, "views"]
-    if unknown := set(areas) - {*AREAS, "views"}:
+    areas = options.areas or [*AREAS, *SCRIPTS]
+    if unknown := set(areas) - {*AREAS, *SCRIPTS}:
         parser.error(f"unknown area: {', '.join(sorted(unknown))}")
     torch.use_deterministic_algorithms(True)
     problems = []
     for area in areas:
-        problems += views(options.check) if area == "views" else \
+        problems += run_script(area, options.check) if area in SCRIPTS else \
             area_problems(area, options.check)
     for problem in problems:
         print(problem, file=sys.stderr)

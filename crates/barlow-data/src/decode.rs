@@ -172,6 +172,22 @@ pub fn decode_page(
     })
 }
 
+/// Does with bytes all that can be done with a file, under every choice for its pages; for fuzzing.
+///
+/// Images are limited to a million pixels, so that a fuzzer is quick and sees what gets past it.
+///
+/// # Panics
+/// If a decoder panics: that is contained elsewhere, but a fuzzer is to find it.
+pub fn fuzz_decode(bytes: &[u8]) {
+    for pages in [Pages::First, Pages::Channels, Pages::Samples] {
+        let options = DecodeOptions { pages, max_pixels: 1 << 20, ..DecodeOptions::default() };
+        let last = count_pages_in(bytes, &options).map_or(0, |pages| pages - 1);
+        if let Err(error @ ImageError::DecoderPanic { .. }) = decode_page(bytes, last, &options) {
+            panic!("{error}");
+        }
+    }
+}
+
 fn contain_panics<T>(decode: impl FnOnce() -> Result<T, ImageError>) -> Result<T, ImageError> {
     catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|payload| {
         Err(ImageError::DecoderPanic { message: crate::panic_message(&*payload) })

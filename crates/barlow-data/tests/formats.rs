@@ -97,3 +97,25 @@ fn every_format_and_depth_decodes_to_the_samples_that_were_written() {
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn a_file_cut_off_anywhere_is_an_error_or_lacks_no_pixel() {
+    let mut wrong = Vec::new();
+    for (key, expected) in expected() {
+        let name = key.split('#').next().unwrap();
+        let bytes = std::fs::read(folder().join(name)).unwrap();
+        let whole = decode::decode(&bytes, &expected.options).unwrap();
+        // Of a number in plain text, the last digits can be cut off unseen.
+        let unseen = if name.starts_with("plain.") { 2 } else { 0 };
+        for length in 0..bytes.len() - unseen {
+            match decode::decode(&bytes[..length], &expected.options) {
+                Ok(image) if image != whole => wrong.push(format!("{key}: {length} bytes")),
+                Err(error) if error.kind() == "decoder-panic" => {
+                    wrong.push(format!("{key}: {length} bytes: {error}"));
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

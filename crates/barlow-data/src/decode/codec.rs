@@ -24,7 +24,15 @@ pub(super) fn decode_bmp(bytes: &[u8], options: &DecodeOptions) -> Result<Stored
 }
 
 pub(super) fn decode_gif(bytes: &[u8], options: &DecodeOptions) -> Result<Stored, ImageError> {
-    decode(Format::Gif, GifDecoder::new(Cursor::new(bytes)), bytes, options)
+    let mut data = Cursor::new(bytes);
+    let decoder = GifDecoder::new(&mut data);
+    decode(Format::Gif, decoder, bytes, options).map_err(|error| match error {
+        // The decoder has its own words for data that end early.
+        ImageError::Corrupt { .. } if data.position() == bytes.len() as u64 => {
+            ImageError::Truncated { bytes: bytes.len() }
+        }
+        other => other,
+    })
 }
 
 /// The image of a decoder that has read its header. All three have 8-bit samples.
