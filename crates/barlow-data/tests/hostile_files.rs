@@ -118,6 +118,7 @@ fn worst_of(originals: &[Vec<u8>], count: u64) -> Worst {
     worst
 }
 
+#[expect(clippy::print_stdout, reason = "the figures of a run by hand")]
 fn damage_all(count: u64) {
     for (format, originals) in originals() {
         let worst = worst_of(&originals, count);
