@@ -1,5 +1,6 @@
 //! WebP, BMP and GIF, by the `image` crate; of an animation, its first frame.
 
+use std::error::Error;
 use std::io::{Cursor, ErrorKind};
 
 use ::image::codecs::bmp::BmpDecoder;
@@ -24,15 +25,7 @@ pub(super) fn decode_bmp(bytes: &[u8], options: &DecodeOptions) -> Result<Stored
 }
 
 pub(super) fn decode_gif(bytes: &[u8], options: &DecodeOptions) -> Result<Stored, ImageError> {
-    let mut data = Cursor::new(bytes);
-    let decoder = GifDecoder::new(&mut data);
-    decode(Format::Gif, decoder, bytes, options).map_err(|error| match error {
-        // The decoder has its own words for data that end early.
-        ImageError::Corrupt { .. } if data.position() == bytes.len() as u64 => {
-            ImageError::Truncated { bytes: bytes.len() }
-        }
-        other => other,
-    })
+    decode(Format::Gif, GifDecoder::new(Cursor::new(bytes)), bytes, options)
 }
 
 /// The image of a decoder that has read its header. All three have 8-bit samples.
@@ -74,6 +67,16 @@ fn trouble(format: Format, error: CodecError, bytes: &[u8]) -> ImageError {
             ImageError::Truncated { bytes: bytes.len() }
         }
         CodecError::Unsupported(_) => format.unsupported(error),
+        CodecError::Decoding(_) if is_end_of_gif(&error) => {
+            ImageError::Truncated { bytes: bytes.len() }
+        }
         _ => format.corrupt(error),
     }
+}
+
+/// Whether this is how the GIF decoder says that data end early.
+fn is_end_of_gif(error: &CodecError) -> bool {
+    let cause = error.source().and_then(|cause| cause.source().or(Some(cause)));
+    let cause = cause.and_then(|cause| cause.downcast_ref());
+    matches!(cause, Some(gif::DecodingError::UnexpectedEof))
 }

@@ -22,16 +22,27 @@ pub(super) fn check(bytes: &[u8], options: &DecodeOptions) -> Result<(), ImageEr
     if declared > bytes.len() as u64 + 1 {
         return Err(cut_off);
     }
-    check_frames(&bytes[RIFF_HEADER..], options)
+    let end = bytes.len().min(declared as usize);
+    if check_chunks(bytes.get(RIFF_HEADER..end).unwrap_or_default(), options)? {
+        Ok(())
+    } else {
+        Err(cut_off)
+    }
 }
 
-fn check_frames(mut chunks: &[u8], options: &DecodeOptions) -> Result<(), ImageError> {
+/// Whether all chunks are there, for the decoder makes room for them before it reads them.
+fn check_chunks(mut chunks: &[u8], options: &DecodeOptions) -> Result<bool, ImageError> {
     while let Some((header, rest)) = chunks.split_at_checked(CHUNK_HEADER) {
         let length = u32::from_le_bytes([header[4], header[5], header[6], header[7]]) as usize;
-        let contents = &rest[..length.min(rest.len())];
+        let Some(contents) = rest.get(..length) else {
+            return Ok(false);
+        };
         match &header[..4] {
             b"ANMF" => {
-                check_frames(contents.get(FRAME_HEADER..).unwrap_or_default(), options)?;
+                let chunks = contents.get(FRAME_HEADER..).unwrap_or_default();
+                if !check_chunks(chunks, options)? {
+                    return Ok(false);
+                }
             }
             // Frame tag and start code of a key frame, then 14 bits each (RFC 6386, 9.1).
             b"VP8 " => {
@@ -44,5 +55,5 @@ fn check_frames(mut chunks: &[u8], options: &DecodeOptions) -> Result<(), ImageE
         }
         chunks = rest.get(length.saturating_add(length % 2)..).unwrap_or_default();
     }
-    Ok(())
+    Ok(true)
 }

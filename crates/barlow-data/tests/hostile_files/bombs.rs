@@ -28,6 +28,7 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<u8>, &'static [&'static str])> {
         ("BMP of 2^31 - 1 squared", bmp(i32::MAX, i32::MAX), BROKEN_OR_LARGE),
         ("WebP of a canvas of 2^24 squared", webp_canvas(), BROKEN_OR_LARGE),
         ("WebP of a lossy frame of 16383 squared", webp_frame(), LARGE),
+        ("WebP of an EXIF chunk of 1 GiB", webp_exif(), BROKEN),
         ("TIFF of 2^32 - 1 squared", tiff(&[(256, u32::MAX), (257, u32::MAX)]), BROKEN_OR_LARGE),
         ("TIFF of 2^32 - 1 strips", tiff(&[(278, 1), (257, u32::MAX)]), BROKEN_OR_LARGE),
         ("TIFF of a tile of 2^31 squared", tiff(&TILED), BROKEN_OR_LARGE),
@@ -118,6 +119,13 @@ fn riff(chunks: &[u8]) -> Vec<u8> {
 fn webp_canvas() -> Vec<u8> {
     let canvas = [&b"VP8X\x0a\0\0\0\x10\0\0\0"[..], &[0xff; 6]].concat();
     riff(&[&canvas, &original("lossless_alpha.webp")[12..]].concat())
+}
+
+fn webp_exif() -> Vec<u8> {
+    let mut webp = original("orientation_3.webp");
+    let exif = webp.windows(4).position(|name| name == b"EXIF").unwrap();
+    webp[exif + 4..exif + 8].copy_from_slice(&(1u32 << 30).to_le_bytes());
+    webp
 }
 
 /// The size of a key frame is written over.
