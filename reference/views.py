@@ -12,6 +12,7 @@ import zlib
 
 import numpy as np
 import PIL
+import torch
 import torchvision
 from PIL import Image, ImageFilter, ImageOps
 from torchvision.transforms import CenterCrop, InterpolationMode, RandomResizedCrop, Resize
@@ -49,8 +50,26 @@ def samples(image):
     return np.asarray(image).tobytes()
 
 
+def deep_picture(width, height, channels, cell):
+    """The picture with 16 bits a sample, `[h, w, c]`: the 8 bits above, and below them others."""
+    y, x, _ = np.mgrid[0:height, 0:width, 0:channels].astype(np.int64)
+    high = np.asarray(picture(width, height, channels, cell)).astype(np.int64)
+    high = high.reshape(height, width, channels)
+    return (high << 8 | (high * 37 + x * 11 + y * 5) & 255).astype(np.uint16)
+
+
 def write(name, cases):
-    text = json.dumps({"metadata": METADATA, "cases": cases}, indent=0)
+    write_text(name, json.dumps({"metadata": METADATA, "cases": cases}, indent=0))
+
+
+def write_lines(name, cases, seed):
+    """One case a line, for many cases with parameters from numpy's default generator."""
+    metadata = json.dumps(METADATA | {"seed": seed})
+    lines = ",\n".join(json.dumps(c) for c in cases)
+    write_text(name, f'{{"metadata": {metadata}, "cases": [\n{lines}\n]}}')
+
+
+def write_text(name, text):
     OUT.mkdir(parents=True, exist_ok=True)
     path = OUT / f"{name}.json"
     path.write_text(text + "\n")
@@ -244,6 +263,132 @@ def crop_fallback():
     write("crop_fallback", cases)
 
 
+MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+
+
+def draw(rng):
+    """One case with random sizes, often of a single pixel, and random parameters."""
+    side = lambda: int(rng.choice([1, rng.integers(2, 10), rng.integers(10, 65)], p=[0.15, 0.35, 0.5]))
+    width, height = side(), side()
+    w, h = int(rng.integers(1, width + 1)), int(rng.integers(1, height + 1))
+    size = side()
+    eh, ew = int(rng.integers(1, size + 1)), int(rng.integers(1, size + 1))
+    number = lambda low, high: round(float(rng.uniform(low, high)), 5)
+    coin = lambda: bool(rng.random() < 0.5)
+    order = [str(name) for name in rng.permutation(list(ADJUST))]
+    return case(
+        width, height, int(rng.choice([1, 3], p=[0.2, 0.8])), int(rng.integers(0, 4)),
+        crop=[int(rng.integers(0, width - w + 1)), int(rng.integers(0, height - h + 1)), w, h],
+        size=size, flip=coin(), vertical_flip=coin(), quarter_turns=int(rng.integers(0, 4)),
+        order=order,
+        factors={
+            "brightness": number(0, 2), "contrast": number(0, 2),
+            "saturation": number(0, 2), "hue": number(-0.5, 0.5),
+        },
+        grayscale=coin(), sigma=number(0.1, 4), solarize=coin(), equalize=coin(),
+        erase=[int(rng.integers(0, size - ew + 1)), int(rng.integers(0, size - eh + 1)), ew, eh],
+    )
+
+
+def draws():
+    """Every operation on its own, on the whole picture or (turns) on the view, then all together.
+
+    The last number of `checks` is the CRC-32 of the normalised and erased view's f32 values, the
+    others are those of samples, in the order below.
+    """
+    rng = np.random.default_rng(1)
+    for part in range(3):
+        cases = []
+        for _ in range(100):
+            c = draw(rng)
+            whole, channels, size = source(c), c["channels"], c["size"]
+            left, top, w, h = c["crop"]
+            view = F.resized_crop(whole, top, left, h, w, [size, size], InterpolationMode.BICUBIC)
+            turned = F.rotate(view, 90 * c["quarter_turns"])
+            results = [
+                view,
+                F.resized_crop(whole, top, left, h, w, [size, size], InterpolationMode.BILINEAR),
+                F.hflip(view),
+                F.vflip(view),
+                turned,
+                *(ADJUST[name](whole, c["factors"][name]) for name in ADJUST),
+                F.to_grayscale(whole, channels),
+                whole.filter(ImageFilter.GaussianBlur(c["sigma"])),
+                ImageOps.solarize(whole),
+                ImageOps.equalize(whole),
+            ]
+            image = F.hflip(view) if c["flip"] else view
+            image = F.vflip(image) if c["vertical_flip"] else image
+            image = F.rotate(image, 90 * c["quarter_turns"])
+            for name in c["order"]:
+                image = ADJUST[name](image, c["factors"][name])
+            results.append(image)
+            image = F.to_grayscale(image, channels) if c["grayscale"] else image
+            image = image.filter(ImageFilter.GaussianBlur(c["sigma"]))
+            image = ImageOps.solarize(image) if c["solarize"] else image
+            image = ImageOps.equalize(image) if c["equalize"] else image
+            results.append(image)
+            tensor = F.normalize(F.to_tensor(image), MEAN[:channels], STD[:channels])
+            x, y, ew, eh = c["erase"]
+            tensor = F.erase(tensor, y, x, eh, ew, 0.0)
+            checks = [zlib.crc32(samples(result)) for result in results]
+            cases.append(c | {"checks": [*checks, zlib.crc32(tensor.numpy().tobytes())]})
+        write_lines(f"draws_{part}", cases, 1)
+
+
+def equalize():
+    """Channels of few levels and of few samples, and a whole picture's samples."""
+    cases = []
+    for width, height, channels, cell in [(1, 1, 1, 0), (16, 16, 3, 9), (15, 17, 1, 0), (23, 17, 3, 0), (40, 23, 3, 2)]:
+        c = case(width, height, channels, cell)
+        cases.append(c | {"pixels": samples(ImageOps.equalize(source(c))).hex()})
+    write("equalize", cases)
+
+
+def float_resize():
+    """Crop, then resize, of the 16-bit picture over 65,535 in mode F; samples are f32."""
+    rng = np.random.default_rng(2)
+    cases = []
+    for number in range(220):
+        c = draw(rng)
+        c = {key: c[key] for key in ["width", "height", "cell", "crop"]} | {"channels": 1}
+        c["size"] = [int(n) for n in rng.integers(1, 40, 2)]
+        c["filter"] = ["bicubic", "bilinear"][number % 2]
+        deep = deep_picture(c["width"], c["height"], 1, c["cell"])[:, :, 0]
+        image = Image.fromarray(deep.astype(np.float32) / np.float32(65535))
+        assert image.mode == "F"
+        left, top, w, h = c["crop"]
+        filter_ = {"bicubic": Image.BICUBIC, "bilinear": Image.BILINEAR}[c["filter"]]
+        result = image.crop((left, top, left + w, top + h)).resize(c["size"], filter_)
+        cases.append(c | {"crc": zlib.crc32(np.asarray(result).tobytes())})
+    write_lines("float_resize", cases, 2)
+
+
+def float_colour():
+    """Colour on float tensors of the 16-bit picture over 65,535; samples are f32, by planes."""
+    rng = np.random.default_rng(3)
+    cases = []
+    for number in range(60):
+        side = 1 if number == 0 else int(rng.integers(1, 6))
+        c = case(side, side, 3, int(rng.integers(0, 2)))
+        deep = deep_picture(side, side, 3, c["cell"]).astype(np.float32) / np.float32(65535)
+        tensor = torch.from_numpy(deep).permute(2, 0, 1).contiguous()
+        name = [*ADJUST, "grayscale", "solarize"][number % 6]
+        if name in ADJUST:
+            low, high = (-0.5, 0.5) if name == "hue" else (0.0, 2.0)
+            factor = round(float(rng.uniform(low, high)), 5)
+            c |= {"order": [name], "factors": {name: factor}}
+            result = ADJUST[name](tensor, factor)
+        elif name == "grayscale":
+            c |= {"grayscale": True}
+            result = F.rgb_to_grayscale(tensor, 3)
+        else:
+            c |= {"solarize": True}
+            result = F.solarize(tensor, 0.5)
+        cases.append(c | {"pixels": result.contiguous().numpy().tobytes().hex()})
+    write("float_colour", cases)
+
+
 if __name__ == "__main__":
     resize()
     jitter()
@@ -251,3 +396,7 @@ if __name__ == "__main__":
     pipeline()
     evaluation()
     crop_fallback()
+    draws()
+    equalize()
+    float_resize()
+    float_colour()

@@ -44,7 +44,7 @@ impl<T: Copy + Default> Image<T> {
     }
 
     /// The same places with other samples.
-    fn map<U>(&self, sample: impl Fn(T) -> U) -> Image<U> {
+    pub(crate) fn map<U>(&self, sample: impl Fn(T) -> U) -> Image<U> {
         let Self { width, height, channels, .. } = *self;
         Image { width, height, channels, pixels: self.pixels.iter().map(|&v| sample(v)).collect() }
     }

@@ -1,111 +1,76 @@
 //! One image to its views: random distortions that keep what the image shows.
 //!
-//! The operations run in the official order on 8-bit images: random crop and resize, mirror, colour
-//! jitter, grey, blur, solarise, normalise. Each does what Pillow and torchvision do, bit for bit,
-//! so that published settings mean here what they meant there; the tests hold every operation to
-//! values that those libraries made. What is random is drawn first, into [`ViewParameters`], as a
-//! pure function of a [`ViewKey`]; applying them is a pure function of image and parameters. No
-//! result depends on threads, on other samples, or on what a [`Scratch`] was used for before.
+//! The operations run in the official order: random crop and resize, mirrors and quarter turns,
+//! colour jitter, grey, blur, solarise, equalise, pixel shuffle, normalise, erase. 8-bit images of 1
+//! or 3 channels at their full range stay 8-bit on the way, and each operation does what Pillow and
+//! torchvision do, bit for bit, so that published settings mean here what they meant there; the
+//! tests hold every operation to values that those libraries made. All other images take the same
+//! way in f32 (`deep`). What is random is drawn first, into [`ViewParameters`], as a pure function
+//! of a [`ViewKey`]; applying them is a pure function of image and parameters. No result depends on
+//! threads, on other samples, or on what a [`Scratch`] was used for before.
 //!
 //! Views never see a tensor: they end as plain `[c, h, w]` f32 slices.
 
 mod blur;
+mod bytes;
+mod config;
 mod crop;
+mod deep;
+mod equalize;
+mod erase;
+mod geometry;
 mod jitter;
+mod mix;
 mod normalise;
 mod parameters;
+mod range;
 mod resize;
 mod sheet;
+mod shuffle;
 #[cfg(test)]
 mod tests;
 mod tone;
+mod view_config;
 
-use serde::{Deserialize, Serialize};
-
+pub use config::{ViewConfigError, ViewPipelineConfig, ViewProblem};
 pub use crop::CropBox;
 pub use jitter::{Jitter, JitterOperation};
-pub use parameters::{ViewConfig, ViewKey, ViewParameters, ViewProblem};
+pub use mix::MixParameters;
+pub use parameters::{ViewKey, ViewParameters};
+pub use range::{RangeConfig, SampleRange};
 pub use sheet::{SheetRow, contact_sheet};
+pub use shuffle::PixelShuffle;
+pub use view_config::ViewConfig;
 
-use crate::Image;
-use blur::BlurScratch;
+use crate::decode::ImageError;
+use crate::{DecodedImage, Image};
+use bytes::ByteScratch;
+use deep::{DeepScratch, Resizing};
 use normalise::Normalise;
-use resize::{Filter, Region, ResizeScratch};
-
-/// Everything that makes views of images.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ViewPipelineConfig {
-    /// Side of every view, and of the evaluation view, in pixels; 1 or more.
-    pub image_size: usize,
-    /// Channels of every view, 1 or 3; images with others are converted.
-    pub channels: usize,
-    /// Mean per channel that is taken away, on a scale where samples are 0 to 1.
-    pub mean: Vec<f32>,
-    /// Standard deviation per channel that is divided by, on the same scale; above 0.
-    pub std: Vec<f32>,
-    /// Shorter side of the evaluation image before its centre crop; `image_size` or more, which is
-    /// also the default.
-    pub resize: Option<usize>,
-    /// One distribution per view, up to 256.
-    pub views: Vec<ViewConfig>,
-}
-
-impl ViewPipelineConfig {
-    /// Everything that is wrong with these settings.
-    pub fn problems(&self) -> Vec<ViewProblem> {
-        let mut problems = Vec::new();
-        let mut check = |is_right: bool, key: &str, value: &dyn std::fmt::Debug, allowed| {
-            if !is_right {
-                problems.push(ViewProblem {
-                    key: key.into(),
-                    value: format!("{value:?}"),
-                    allowed,
-                });
-            }
-        };
-        let sides = 1..=1 << 14;
-        check(sides.contains(&self.image_size), "image_size", &self.image_size, "1 to 16384");
-        check(matches!(self.channels, 1 | 3), "channels", &self.channels, "1 or 3");
-        let is_mean = self.mean.len() == self.channels && self.mean.iter().all(|m| m.is_finite());
-        check(is_mean, "mean", &self.mean, "one finite number per channel");
-        let is_std =
-            self.std.len() == self.channels && self.std.iter().all(|&s| s > 0.0 && s.is_finite());
-        check(is_std, "std", &self.std, "one number above 0 per channel");
-        if let Some(resize) = self.resize {
-            let is_resize = resize >= self.image_size && sides.contains(&resize);
-            check(is_resize, "resize", &resize, "image_size to 16384");
-        }
-        check(self.views.len() <= 256, "views", &self.views.len(), "at most 256 views");
-        for (number, view) in self.views.iter().enumerate() {
-            problems.extend(view.problems(&format!("views.{number}")));
-        }
-        problems
-    }
-}
-
-/// Settings of the views that cannot be used, all of them.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the views cannot be made: {}", list(.problems))]
-pub struct ViewConfigError {
-    /// What is wrong, at least one.
-    pub problems: Vec<ViewProblem>,
-}
-
-fn list(problems: &[ViewProblem]) -> String {
-    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-}
+use range::RangeScratch;
+use resize::Filter;
 
 /// Buffers that the views of one thread are made in, kept from image to image.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    converted: Vec<u8>,
-    view: Vec<u8>,
-    resize: ResizeScratch,
-    blur: BlurScratch,
+    bytes: ByteScratch,
+    deep: DeepScratch,
+    range: RangeScratch,
+}
+
+/// Which buffer of the scratch a view was left in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// `bytes.view`, `[h, w, c]`, 0 to 255.
+    Bytes,
+    /// `deep.view`, `[c, h, w]`, 0 to 1.
+    Deep,
 }
 
 /// Makes views of images.
+///
+/// Images must have the channels of the views, or be grey where views are colour (each sample is
+/// repeated), or colour where views are grey (they become their luma); see [`Self::check`].
 #[derive(Debug, Clone)]
 pub struct ViewPipeline {
     config: ViewPipelineConfig,
@@ -140,7 +105,8 @@ impl ViewPipeline {
     /// If there is no such view.
     pub fn shape(&self, view: usize) -> [usize; 3] {
         assert!(view < self.views(), "view {view} of {}", self.views());
-        self.evaluation_shape()
+        let side = self.config.views[view].image_size.unwrap_or(self.config.image_size);
+        [self.config.channels, side, side]
     }
 
     /// Channels, height and width of the evaluation view.
@@ -148,26 +114,52 @@ impl ViewPipeline {
         [self.config.channels, self.config.image_size, self.config.image_size]
     }
 
-    /// Draws view `key.view` of an image of `width` by `height` pixels.
+    /// Whether an image has channels that views can be made of.
+    ///
+    /// # Errors
+    /// [`ImageError::Channels`] if not.
+    pub fn check(&self, image: &DecodedImage) -> Result<(), ImageError> {
+        let (found, wanted) = (image.channels(), self.config.channels);
+        if found == wanted || matches!((found, wanted), (1, 3) | (3, 1)) {
+            return Ok(());
+        }
+        Err(ImageError::Channels { found, wanted })
+    }
+
+    /// The samples of an image that become 0 and 1. Percentiles take a pass over all samples, so
+    /// who makes several views of an image asks once, for [`Self::render_in`].
+    pub fn range(&self, image: &DecodedImage, scratch: &mut Scratch) -> SampleRange {
+        self.config.range.of(image, &mut scratch.range)
+    }
+
+    /// Draws view `key.view` of an image.
     ///
     /// # Panics
     /// If there is no such view, or the image has no pixel.
-    pub fn draw(&self, key: ViewKey, width: usize, height: usize) -> ViewParameters {
-        self.config.views[key.view].draw(key, width, height)
+    pub fn draw(&self, key: ViewKey, image: &DecodedImage) -> ViewParameters {
+        let shape = self.shape(key.view);
+        self.config.views[key.view].draw(key, [image.width(), image.height()], shape)
     }
 
-    /// Makes the view that was drawn, 8-bit, before normalising.
+    /// Makes view `view` as it was drawn, before normalising: 8-bit, or 0 to 1 where 8 bits do not
+    /// hold it. What is erased has the mean.
     ///
     /// # Panics
-    /// If the crop is not inside the image.
+    /// If there is no such view, the crop is not inside the image, or [`Self::check`] fails.
     pub fn apply(
         &self,
-        image: &Image,
+        image: &DecodedImage,
+        view: usize,
         parameters: &ViewParameters,
         scratch: &mut Scratch,
-    ) -> Image {
-        self.make_view(image, parameters, scratch);
-        self.take_view(scratch)
+    ) -> DecodedImage {
+        let range = self.range(image, scratch);
+        let depth = self.make_view(image, range, view, parameters, scratch);
+        let mut made = self.take_view(depth, self.shape(view), scratch);
+        if let Some(area) = parameters.erase {
+            erase::erase_to_mean(&mut made, area, &self.config.mean);
+        }
+        made
     }
 
     /// Draws view `key.view`, makes it and normalises it into `out`.
@@ -176,26 +168,54 @@ impl ViewPipeline {
     /// `out`: `[c, h, w]`, contiguous, as [`Self::shape`] says.
     ///
     /// # Range
-    /// `(v / 255 - mean) / std` per channel.
+    /// `(v - mean) / std` per channel, where `v` is 0 to 1: `level / 255` on 8-bit images.
     ///
     /// # Panics
-    /// If there is no such view, the image has no pixel, or `out` has another length.
-    pub fn render(&self, image: &Image, key: ViewKey, scratch: &mut Scratch, out: &mut [f32]) {
-        let parameters = self.draw(key, image.width, image.height);
-        self.make_view(image, &parameters, scratch);
-        self.normalise_into(&scratch.view, out);
+    /// If there is no such view, the image has no pixel, [`Self::check`] fails, or `out` has another
+    /// length.
+    pub fn render(
+        &self,
+        image: &DecodedImage,
+        key: ViewKey,
+        scratch: &mut Scratch,
+        out: &mut [f32],
+    ) {
+        let range = self.range(image, scratch);
+        self.render_in(image, range, key, scratch, out);
     }
 
-    /// The view without randomness: shorter side to `resize`, then the centre square, 8-bit.
+    /// [`Self::render`] for an image whose [`Self::range`] is known.
+    ///
+    /// # Panics
+    /// As [`Self::render`].
+    pub fn render_in(
+        &self,
+        image: &DecodedImage,
+        range: SampleRange,
+        key: ViewKey,
+        scratch: &mut Scratch,
+        out: &mut [f32],
+    ) {
+        let parameters = self.draw(key, image);
+        let depth = self.make_view(image, range, key.view, &parameters, scratch);
+        self.normalise_into(depth, scratch, out);
+        if let Some(area) = parameters.erase {
+            let [_, height, width] = self.shape(key.view);
+            erase::erase(out, [height, width], area);
+        }
+    }
+
+    /// The view without randomness, before normalising: shorter side to `resize`, then the centre
+    /// square; 8-bit, or 0 to 1 where 8 bits do not hold it.
     ///
     /// # Source
     /// torchvision's `Resize` (bilinear, on Pillow images) and `CenterCrop`.
     ///
     /// # Panics
-    /// If the image has no pixel.
-    pub fn evaluation(&self, image: &Image, scratch: &mut Scratch) -> Image {
-        self.make_evaluation(image, scratch);
-        self.take_view(scratch)
+    /// If the image has no pixel, or [`Self::check`] fails.
+    pub fn evaluation(&self, image: &DecodedImage, scratch: &mut Scratch) -> DecodedImage {
+        let depth = self.make_evaluation(image, scratch);
+        self.take_view(depth, self.evaluation_shape(), scratch)
     }
 
     /// The evaluation view, normalised into `out`.
@@ -204,49 +224,62 @@ impl ViewPipeline {
     /// `out`: `[c, h, w]`, contiguous, as [`Self::evaluation_shape`] says.
     ///
     /// # Panics
-    /// If the image has no pixel, or `out` has another length.
-    pub fn render_evaluation(&self, image: &Image, scratch: &mut Scratch, out: &mut [f32]) {
-        self.make_evaluation(image, scratch);
-        self.normalise_into(&scratch.view, out);
+    /// If the image has no pixel, [`Self::check`] fails, or `out` has another length.
+    pub fn render_evaluation(&self, image: &DecodedImage, scratch: &mut Scratch, out: &mut [f32]) {
+        let depth = self.make_evaluation(image, scratch);
+        self.normalise_into(depth, scratch, out);
     }
 
-    /// Leaves the view in `scratch.view`.
-    fn make_view(&self, image: &Image, parameters: &ViewParameters, scratch: &mut Scratch) {
+    /// All of an image with 8 bits a sample, for showing it: 0 and 255 are the ends of its range.
+    pub fn original(&self, image: &DecodedImage, scratch: &mut Scratch) -> Image {
+        match image {
+            DecodedImage::U8(image) if self.config.range == RangeConfig::Full => image.clone(),
+            _ => deep::to_8_bit(image, self.range(image, scratch)),
+        }
+    }
+
+    /// The image, where 8 bits hold it on its whole way.
+    fn bytes<'a>(&self, image: &'a DecodedImage) -> Option<&'a Image> {
+        let is_plain =
+            self.config.range == RangeConfig::Full && matches!(self.config.channels, 1 | 3);
+        match image {
+            DecodedImage::U8(image) if is_plain => Some(image),
+            _ => None,
+        }
+    }
+
+    /// Leaves the view in the scratch.
+    fn make_view(
+        &self,
+        image: &DecodedImage,
+        range: SampleRange,
+        view: usize,
+        parameters: &ViewParameters,
+        scratch: &mut Scratch,
+    ) -> Depth {
         let CropBox { left, top, width, height } = parameters.crop;
+        let [_, image_height, image_width] = image.shape();
         assert!(
-            width > 0 && height > 0 && left + width <= image.width && top + height <= image.height,
-            "the crop {:?} is not inside an image of {} by {}",
+            width > 0 && height > 0 && left + width <= image_width && top + height <= image_height,
+            "the crop {:?} is not inside an image of {image_width} by {image_height}",
             parameters.crop,
-            image.width,
-            image.height,
         );
-        let (channels, size) = (self.config.channels, self.config.image_size);
-        let Scratch { converted, view, resize: buffers, blur: blur_buffers } = scratch;
-        let region = self.region(image, parameters.crop, converted);
-        let whole = CropBox { left: 0, top: 0, width: size, height: size };
-        resize::resize(region, Filter::Bicubic, [size, size], whole, buffers, view);
-        if parameters.flip {
-            tone::flip(view, size, channels);
+        self.assert_channels(image);
+        let [channels, side, _] = self.shape(view);
+        if let Some(image) = self.bytes(image) {
+            bytes::make(image, parameters, [channels, side], &mut scratch.bytes);
+            return Depth::Bytes;
         }
-        if let Some(jitter) = &parameters.jitter {
-            jitter.apply(view, channels);
-        }
-        if parameters.grayscale {
-            tone::grayscale(view, channels);
-        }
-        if let Some(sigma) = parameters.blur_sigma {
-            blur::blur(view, [size, size], channels, sigma, blur_buffers);
-        }
-        if parameters.solarize {
-            tone::solarize(view);
-        }
+        deep::make(image, range, parameters, [channels, side], &mut scratch.deep);
+        Depth::Deep
     }
 
-    /// Leaves the evaluation view in `scratch.view`.
-    fn make_evaluation(&self, image: &Image, scratch: &mut Scratch) {
-        let Image { width, height, .. } = *image;
+    /// Leaves the evaluation view in the scratch.
+    fn make_evaluation(&self, image: &DecodedImage, scratch: &mut Scratch) -> Depth {
+        let [_, height, width] = image.shape();
         assert!(width > 0 && height > 0, "an image of {width} by {height} has no view");
-        let size = self.config.image_size;
+        self.assert_channels(image);
+        let (size, channels) = (self.config.image_size, self.config.channels);
         let shorter = self.config.resize.unwrap_or(size);
         let longer =
             |long: usize, short: usize| (shorter as f64 * long as f64 / short as f64) as usize;
@@ -256,44 +289,53 @@ impl ViewPipeline {
             [longer(width, height), shorter]
         };
         let area = CropBox { left: 0, top: 0, width, height };
-        let Scratch { converted, view, resize: buffers, .. } = scratch;
-        let region = self.region(image, area, converted);
-        resize::resize(region, Filter::Bilinear, to, CropBox::centre(to, size), buffers, view);
-    }
-
-    /// A part of the image in the pipeline's channels. Conversion works pixel by pixel, so only
-    /// that part is converted.
-    fn region<'a>(
-        &self,
-        image: &'a Image,
-        area: CropBox,
-        converted: &'a mut Vec<u8>,
-    ) -> Region<'a> {
-        let channels = self.config.channels;
-        if image.channels == channels {
-            return Region { pixels: &image.pixels, row_width: image.width, channels, area };
+        let (filter, window) = (Filter::Bilinear, CropBox::centre(to, size));
+        let order = self.config.evaluation_shuffle.map(shuffle::fixed);
+        if let Some(image) = self.bytes(image) {
+            bytes::resized(image, area, channels, filter, to, window, &mut scratch.bytes);
+            if let Some(number) = order {
+                bytes::shuffle_pixels(&mut scratch.bytes.view, channels, number);
+            }
+            return Depth::Bytes;
         }
-        converted.clear();
-        for y in area.top..area.top + area.height {
-            let start = (y * image.width + area.left) * image.channels;
-            let row = &image.pixels[start..start + area.width * image.channels];
-            if channels == 1 {
-                converted.extend(row.chunks_exact(image.channels).map(crate::image::luma));
-            } else {
-                converted.extend(row.iter().flat_map(|&grey| [grey; 3]));
+        let range = self.range(image, scratch);
+        let resizing = Resizing { filter, to, window };
+        deep::resized(image, range, area, channels, resizing, &mut scratch.deep);
+        if let Some(number) = order {
+            for plane in scratch.deep.view.chunks_exact_mut(size * size) {
+                shuffle::shuffle(plane, number);
             }
         }
-        let area = CropBox { left: 0, top: 0, ..area };
-        Region { pixels: converted, row_width: area.width, channels, area }
+        Depth::Deep
     }
 
-    fn normalise_into(&self, view: &[u8], out: &mut [f32]) {
-        assert_eq!(out.len(), view.len(), "`out` must hold one view");
-        self.normalise.run(view, out);
+    fn assert_channels(&self, image: &DecodedImage) {
+        assert!(
+            self.check(image).is_ok(),
+            "an image of {} channels has no view of {}",
+            image.channels(),
+            self.config.channels,
+        );
     }
 
-    fn take_view(&self, scratch: &mut Scratch) -> Image {
-        let [channels, height, width] = self.evaluation_shape();
-        Image { width, height, channels, pixels: std::mem::take(&mut scratch.view) }
+    fn normalise_into(&self, depth: Depth, scratch: &Scratch, out: &mut [f32]) {
+        let (bytes, deep) = (&scratch.bytes.view, &scratch.deep.view);
+        let len = if depth == Depth::Bytes { bytes.len() } else { deep.len() };
+        assert_eq!(out.len(), len, "`out` must hold one view");
+        match depth {
+            Depth::Bytes => self.normalise.run(bytes, out),
+            Depth::Deep => deep::normalise(deep, &self.config.mean, &self.config.std, out),
+        }
+    }
+
+    fn take_view(&self, depth: Depth, shape: [usize; 3], scratch: &mut Scratch) -> DecodedImage {
+        let [channels, height, width] = shape;
+        match depth {
+            Depth::Bytes => {
+                let pixels = std::mem::take(&mut scratch.bytes.view);
+                DecodedImage::U8(Image { width, height, channels, pixels })
+            }
+            Depth::Deep => DecodedImage::F32(deep::interleaved(&scratch.deep.view, shape)),
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use barlow_data::DecodedImage;
 use barlow_data::decode::ImageError;
 use barlow_data::source::{Source, Synthetic};
-use barlow_data::views::{ViewConfig, ViewPipeline, ViewPipelineConfig};
+use barlow_data::views::{RangeConfig, ViewConfig, ViewPipeline, ViewPipelineConfig};
 use barlow_nn::collective::SingleRank;
 use barlow_nn::{EncoderName, Stem};
 use barlow_objectives::{Finding, Registry, Verdict};
@@ -66,6 +66,8 @@ fn verdicts(
         mean: vec![0.5; 3],
         std: vec![0.25; 3],
         resize: None,
+        range: RangeConfig::Full,
+        evaluation_shuffle: None,
         views: vec![settings.views.a.clone(), settings.views.b.clone()],
     });
     let directory = RunDirectory::open(folder, OpenMode::New).expect("a new directory");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use barlow_data::source::{OpenOptions, Source, SourceSpec, is_spread};
-use barlow_data::views::{ViewPipeline, ViewPipelineConfig};
+use barlow_data::views::{RangeConfig, ViewPipeline, ViewPipelineConfig};
 use barlow_train::settings::Settings;
 
 use crate::exit::Advised;
@@ -113,6 +113,8 @@ pub(crate) fn pipeline(settings: &Settings) -> anyhow::Result<Arc<ViewPipeline>>
         mean: views.mean.clone(),
         std: views.std.clone(),
         resize: Some(views.resize),
+        range: RangeConfig::Full,
+        evaluation_shuffle: None,
         views: vec![views.a.clone(), views.b.clone()],
     };
     Ok(Arc::new(ViewPipeline::new(config)?))

@@ -100,6 +100,14 @@ pub enum ImageError {
         /// How many there are.
         pages: usize,
     },
+    /// Channels that no view can be made of.
+    #[error("the image has {found} channels, the views have {wanted}")]
+    Channels {
+        /// Channels of the image.
+        found: usize,
+        /// Channels of the views.
+        wanted: usize,
+    },
     /// The decoder panicked.
     #[error("the decoder failed: {message}")]
     DecoderPanic {
@@ -124,6 +132,7 @@ impl ImageError {
                 "too-large"
             }
             Self::NotFinite { .. } => "not-finite",
+            Self::Channels { .. } => "channels",
             Self::DecoderPanic { .. } => "decoder-panic",
         }
     }

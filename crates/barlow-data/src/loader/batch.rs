@@ -8,6 +8,7 @@ use super::LoadError;
 use super::bad_images::BadImage;
 use super::share::share;
 use crate::DecodedImage;
+use crate::decode::ImageError;
 use crate::source::Source;
 use crate::views::{Scratch, ViewKey, ViewPipeline};
 
@@ -135,21 +136,33 @@ impl Work<'_> {
         };
         outcome.id = id as u64;
         outcome.label = self.source.label(id);
+        let range = self.pipeline.range(&image, scratch);
         for (view, out) in views.into_iter().enumerate() {
             let key = ViewKey { seed: self.seed, epoch: self.epoch, position, view };
-            self.pipeline.render(&image.to_8_bit(), key, scratch, out);
+            self.pipeline.render_in(&image, range, key, scratch, out);
         }
     }
 
-    /// The first image from `first` on, around the source's end, that can be decoded.
+    /// The first image from `first` on, around the source's end, that views can be made of.
     fn load(&self, first: usize, bad_images: &mut Vec<BadImage>) -> Option<(usize, DecodedImage)> {
         for offset in 0..self.attempts {
             let id = (first + offset) % self.source.len();
-            match self.source.load(id) {
+            match load(self.source, self.pipeline, id) {
                 Ok(image) => return Some((id, image)),
                 Err(error) => bad_images.push(BadImage::new(self.source, id, &error)),
             }
         }
         None
     }
+}
+
+/// An image that views can be made of.
+pub(super) fn load(
+    source: &dyn Source,
+    pipeline: &ViewPipeline,
+    id: usize,
+) -> Result<DecodedImage, ImageError> {
+    let image = source.load(id)?;
+    pipeline.check(&image)?;
+    Ok(image)
 }

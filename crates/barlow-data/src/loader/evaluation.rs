@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use super::LoadError;
 use super::ahead::Ahead;
 use super::bad_images::BadImage;
+use super::batch::load;
 use super::share::share;
 use crate::source::Source;
 use crate::views::{Scratch, ViewPipeline};
@@ -119,9 +120,11 @@ fn fill(
     let mut data = vec![0.0; ids.len() * values];
     let mut outcomes: Vec<Option<BadImage>> = vec![None; ids.len()];
     let parts = ids.clone().zip(data.chunks_exact_mut(values)).zip(&mut outcomes);
-    share(parts, scratches, stop, |((id, out), outcome), scratch| match source.load(id) {
-        Ok(image) => pipeline.render_evaluation(&image.to_8_bit(), scratch, out),
-        Err(error) => *outcome = Some(BadImage::new(source, id, &error)),
+    share(parts, scratches, stop, |((id, out), outcome), scratch| {
+        match load(source, pipeline, id) {
+            Ok(image) => pipeline.render_evaluation(&image, scratch, out),
+            Err(error) => *outcome = Some(BadImage::new(source, id, &error)),
+        }
     })?;
     let mut batch = EvaluationBatch::default();
     let mut bad_images = Vec::new();

@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use super::*;
 use crate::decode::ImageError;
-use crate::views::{ViewConfig, ViewKey, ViewPipelineConfig};
+use crate::views::{RangeConfig, ViewConfig, ViewKey, ViewPipelineConfig};
 use crate::{DecodedImage, Image};
 
 /// Grey images of 6 x 6 pixels that tell their id, some of them bad, one of them deadly.
@@ -61,6 +61,8 @@ fn pipeline() -> Arc<ViewPipeline> {
         mean: vec![0.5],
         std: vec![0.25],
         resize: None,
+        range: RangeConfig::Full,
+        evaluation_shuffle: None,
         views: vec![
             ViewConfig::official_a().for_channels(1),
             ViewConfig::official_b().for_channels(1),
@@ -137,12 +139,7 @@ fn each_view_is_the_pipeline_s_own_under_the_key_of_its_position() {
                 let key = ViewKey { seed: 5, epoch: batch.epoch, position, view };
                 let id = batch.ids[sample] as usize;
                 let mut expected = [0.0; 16];
-                pipeline.render(
-                    &images.load(id).unwrap().to_8_bit(),
-                    key,
-                    &mut scratch,
-                    &mut expected,
-                );
+                pipeline.render(&images.load(id).unwrap(), key, &mut scratch, &mut expected);
                 assert_eq!(found, expected);
                 assert_eq!(batch.labels[sample], Some(id % 3));
             }
@@ -271,7 +268,7 @@ fn evaluation_gives_all_good_images_in_order() {
     let mut expected = [0.0; 16];
     for (id, found) in batches.iter().flat_map(|batch| batch.data.chunks_exact(16)).enumerate() {
         let image = Numbers::new(23).load(id).unwrap();
-        pipeline().render_evaluation(&image.to_8_bit(), &mut scratch, &mut expected);
+        pipeline().render_evaluation(&image, &mut scratch, &mut expected);
         assert_eq!(found, expected, "image {id}");
     }
 

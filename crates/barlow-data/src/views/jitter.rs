@@ -43,6 +43,12 @@ pub struct Jitter {
     pub saturation: Option<f64>,
     /// Hue shift as a fraction of the colour circle, -0.5 to 0.5.
     pub hue: Option<f64>,
+    /// Brightness factor of each channel, where there are neither 1 nor 3; else empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channel_brightness: Vec<f64>,
+    /// Contrast factor of each channel, where there are neither 1 nor 3; else empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channel_contrast: Vec<f64>,
 }
 
 impl Jitter {

@@ -2,7 +2,8 @@
 //!
 //! Each row of the sheet holds several groups side by side; a group is one image followed by its
 //! views, every one in a cell of its own. Small images are enlarged by a whole factor so that their
-//! pixels stay visible as they are; large ones shrink to fit.
+//! pixels stay visible as they are; large ones shrink to fit, each view by itself. One channel, or
+//! the first of two, is shown as grey, the first three of more as red, green and blue.
 
 use super::crop::CropBox;
 use super::resize::{Filter, Region, ResizeScratch, resize};
@@ -11,9 +12,9 @@ use crate::Image;
 /// One image and its views.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SheetRow {
-    /// The image as decoded.
+    /// The image as decoded, 8-bit, of any number of channels.
     pub original: Image,
-    /// Its views, 8-bit, in order.
+    /// Its views, 8-bit, in order, each of its own size.
     pub views: Vec<Image>,
 }
 
@@ -82,12 +83,23 @@ fn columns(rows: usize, [width, height]: [usize; 2]) -> usize {
 /// Draws an image into the middle of the cell whose corner is given.
 fn place(sheet: &mut Image, image: &Image, [x, y]: [usize; 2], cell_px: usize) {
     fill(sheet, [x, y], [cell_px, cell_px], CELL);
-    let fitted = fit(&image.clone().with_channels(3), cell_px);
+    let fitted = fit(&shown(image), cell_px);
     let (x, y) = (x + (cell_px - fitted.width) / 2, y + (cell_px - fitted.height) / 2);
     for (row, pixels) in fitted.pixels.chunks_exact(fitted.width * 3).enumerate() {
         let start = ((y + row) * sheet.width + x) * 3;
         sheet.pixels[start..start + pixels.len()].copy_from_slice(pixels);
     }
+}
+
+/// The channels that are shown.
+fn shown(image: &Image) -> Image {
+    let colour = |pixel: &[u8]| match *pixel {
+        [red, green, blue, ..] => [red, green, blue],
+        [grey, ..] => [grey; 3],
+        [] => [0; 3],
+    };
+    let pixels = image.pixels.chunks_exact(image.channels).flat_map(colour).collect();
+    Image { channels: 3, pixels, ..*image }
 }
 
 /// The image enlarged by the largest whole factor, or shrunk, to fit into a square.
@@ -149,6 +161,24 @@ mod tests {
             let fitted = fit(&flat(width, height, 3, 7), 96);
             assert_eq!([fitted.width, fitted.height], expected, "{width} by {height}");
             assert!(fitted.pixels.iter().all(|&v| v == 7));
+        }
+    }
+
+    #[test]
+    fn the_first_channels_are_shown_and_fewer_than_three_as_grey() {
+        for (pixel, expected) in [
+            (&[9][..], [9, 9, 9]),
+            (&[9, 7], [9, 9, 9]),
+            (&[9, 7, 5], [9, 7, 5]),
+            (&[9, 7, 5, 3], [9, 7, 5]),
+            (&[9, 7, 5, 3, 1, 0, 2], [9, 7, 5]),
+        ] {
+            let pixels = pixel.repeat(2);
+            let image = Image { width: 2, height: 1, channels: pixel.len(), pixels };
+            let sheet = contact_sheet(&[SheetRow { original: image, views: vec![] }], 2);
+            // Enlarged to 2 by 1 in the middle of a cell of 2 by 2.
+            let place = |x, y| sheet.pixel(MARGIN_PX + x, MARGIN_PX + y);
+            assert_eq!([place(0, 0), place(1, 0)], [&expected; 2], "{pixel:?}");
         }
     }
 

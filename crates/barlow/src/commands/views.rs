@@ -48,18 +48,20 @@ pub fn views(arguments: &ViewsArguments, registry: &Registry) -> anyhow::Result<
             ));
         }
         let id = order.at(position) as usize;
-        let image = match source.load(id) {
-            Ok(image) => image.to_8_bit().into_owned(),
+        let loaded = source.load(id).and_then(|image| pipeline.check(&image).map(|()| image));
+        let image = match loaded {
+            Ok(image) => image,
             Err(error) => {
                 warn_of(&source.name(id), &error);
                 continue;
             }
         };
-        let mut row = SheetRow { original: image, views: vec![] };
+        let mut row = SheetRow { original: pipeline.original(&image, &mut scratch), views: vec![] };
         for view in 0..pipeline.views() {
             let key = ViewKey { seed, epoch, position, view };
-            let parameters = pipeline.draw(key, row.original.width, row.original.height);
-            row.views.push(pipeline.apply(&row.original, &parameters, &mut scratch));
+            let parameters = pipeline.draw(key, &image);
+            let made = pipeline.apply(&image, view, &parameters, &mut scratch);
+            row.views.push(made.to_8_bit().into_owned());
             drawn.push(json!({
                 "position": position,
                 "id": id,

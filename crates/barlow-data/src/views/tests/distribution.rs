@@ -1,9 +1,8 @@
 //! Drawn parameters against their analytic laws; all seeds are fixed.
 
-use crate::views::{
-    CropBox, Jitter, JitterOperation, ViewConfig, ViewKey, ViewParameters, ViewPipeline,
-    ViewPipelineConfig, ViewProblem,
-};
+use std::collections::HashSet;
+
+use crate::views::{Jitter, JitterOperation, PixelShuffle, ViewConfig, ViewKey, ViewParameters};
 
 const DRAWS: u64 = 20_000;
 
@@ -11,15 +10,19 @@ fn draw(config: &ViewConfig, [width, height]: [usize; 2]) -> Vec<ViewParameters>
     (0..DRAWS)
         .map(|position| {
             let key = ViewKey { seed: 11, epoch: 2, position, view: 1 };
-            config.draw(key, width, height)
+            config.draw(key, [width, height], [3, 1000, 1000])
         })
         .collect()
 }
 
-/// Kolmogorov and Smirnov's test of values against the uniform law on `low..high`, at the 1 %
-/// level: the largest distance of the distributions is below `1.63 / sqrt(n)`.
-fn assert_uniform(what: &str, values: impl Iterator<Item = f64>, [low, high]: [f64; 2]) {
-    let mut values: Vec<f64> = values.map(|v| (v - low) / (high - low)).collect();
+/// Kolmogorov and Smirnov's test of values against a distribution function, at the 0.1 % level: the
+/// largest distance of the distributions is below `1.9495 / sqrt(n)`.
+pub(super) fn assert_follows(
+    what: &str,
+    values: impl Iterator<Item = f64>,
+    law: impl Fn(f64) -> f64,
+) {
+    let mut values: Vec<f64> = values.map(law).collect();
     values.sort_by(f64::total_cmp);
     let n = values.len() as f64;
     let distance = values
@@ -27,7 +30,12 @@ fn assert_uniform(what: &str, values: impl Iterator<Item = f64>, [low, high]: [f
         .enumerate()
         .map(|(i, v)| (v - i as f64 / n).abs().max(((i + 1) as f64 / n - v).abs()))
         .fold(0.0, f64::max);
-    assert!(distance < 1.63 / n.sqrt(), "{what}: distance {distance} of {n} values");
+    assert!(distance < 1.9495 / n.sqrt(), "{what}: distance {distance} of {n} values");
+}
+
+/// The same against the uniform law on `low..high`.
+fn assert_uniform(what: &str, values: impl Iterator<Item = f64>, [low, high]: [f64; 2]) {
+    assert_follows(what, values, |v| (v - low) / (high - low));
 }
 
 /// A share of `DRAWS` within four standard errors of a probability.
@@ -83,6 +91,81 @@ fn factors_and_sigmas_are_uniform_and_operations_happen_as_often_as_configured()
 }
 
 #[test]
+fn flips_turns_equalize_and_shuffles_happen_as_often_as_configured() {
+    let config = ViewConfig {
+        vertical_flip_probability: 0.3,
+        rotation_probability: 0.6,
+        equalize_probability: 0.15,
+        shuffle: PixelShuffle::Fresh,
+        ..ViewConfig::official_a()
+    };
+    let drawn = draw(&config, [64, 48]);
+    let count = |is: &dyn Fn(&ViewParameters) -> bool| drawn.iter().filter(|p| is(p)).count();
+    assert_share("vertical flip", count(&|p| p.vertical_flip), 0.3);
+    for (quarters, probability) in [(0, 0.55), (1, 0.15), (2, 0.15), (3, 0.15)] {
+        assert_share("turn", count(&|p| p.quarter_turns == quarters), probability);
+    }
+    assert_share("equalize", count(&|p| p.equalize), 0.15);
+    // Independent of each other.
+    assert_share("both", count(&|p| p.vertical_flip && p.flip && p.equalize), 0.3 * 0.5 * 0.15);
+    let numbers: HashSet<_> = drawn.iter().map(|p| p.shuffle).collect();
+    assert_eq!(numbers.len() as u64, DRAWS);
+    let fixed = ViewConfig { shuffle: PixelShuffle::Fixed, ..config };
+    let numbers: HashSet<_> = draw(&fixed, [64, 48]).iter().map(|p| p.shuffle).collect();
+    assert_eq!(numbers.len(), 1);
+}
+
+#[test]
+fn erased_areas_log_ratios_and_places_are_uniform() {
+    // Up to a quarter of a square view at most twice as high as wide, so that the first rectangle
+    // fits; rounding to pixels of 1000 moves areas and ratios by less than the test sees.
+    let config = ViewConfig {
+        erase_probability: 0.7,
+        erase_scale: [0.02, 0.25],
+        erase_ratio: [0.5, 2.0],
+        ..ViewConfig::official_a()
+    };
+    let erased: Vec<_> = draw(&config, [64, 48]).into_iter().filter_map(|p| p.erase).collect();
+    assert_share("erase", erased.len(), 0.7);
+    let area = erased.iter().map(|c| (c.width * c.height) as f64 / 1e6);
+    assert_uniform("area", area, [0.02, 0.25]);
+    let ratio = erased.iter().map(|c| (c.height as f64 / c.width as f64).ln());
+    assert_uniform("log ratio", ratio, config.erase_ratio.map(f64::ln));
+    // A place has one of a few hundred values: spread over its pixel by a fixed sequence.
+    let spread = |i: usize| (i as f64 * 0.618_033_988_749_895).fract();
+    let left = erased.iter().enumerate();
+    let left = left.map(|(i, c)| (c.left as f64 + spread(i)) / (1001 - c.width) as f64);
+    assert_uniform("left", left, [0.0, 1.0]);
+    let top = erased.iter().enumerate();
+    let top = top.map(|(i, c)| (c.top as f64 + spread(i)) / (1001 - c.height) as f64);
+    assert_uniform("top", top, [0.0, 1.0]);
+    // As wide or as high as the view never, and then nothing is erased.
+    let all = ViewConfig { erase_scale: [1.0, 1.0], erase_ratio: [1.0, 1.0], ..config };
+    assert!(draw(&all, [64, 48]).iter().all(|p| p.erase.is_none()));
+}
+
+#[test]
+fn each_channel_s_factors_are_uniform_and_independent() {
+    let config = ViewConfig { jitter_probability: 1.0, ..ViewConfig::official_a() };
+    let drawn: Vec<Jitter> = (0..DRAWS)
+        .map(|position| {
+            let key = ViewKey { seed: 11, epoch: 2, position, view: 1 };
+            config.draw(key, [64, 48], [4, 9, 9]).jitter.expect("always jittered")
+        })
+        .collect();
+    for channel in 0..4 {
+        let brightness = drawn.iter().map(|j| j.channel_brightness[channel]);
+        assert_uniform("brightness", brightness, [0.6, 1.4]);
+        assert_uniform("contrast", drawn.iter().map(|j| j.channel_contrast[channel]), [0.6, 1.4]);
+    }
+    let product = |j: &Jitter| (j.channel_brightness[0] - 1.0) * (j.channel_brightness[3] - 1.0);
+    let mean = drawn.iter().map(product).sum::<f64>() / DRAWS as f64;
+    // The variance of a factor is 0.8² / 12; four standard errors.
+    assert!(mean.abs() < 4.0 * (0.64 / 12.0) / (DRAWS as f64).sqrt(), "{mean}");
+    assert!(drawn.iter().all(|j| (j.brightness, j.hue, j.saturation) == (None, None, None)));
+}
+
+#[test]
 fn all_orders_of_jitter_are_equally_likely() {
     let config = ViewConfig { jitter_probability: 1.0, ..ViewConfig::official_a() };
     let mut counts = [0u32; 256];
@@ -109,8 +192,8 @@ fn switching_one_operation_off_leaves_the_draws_of_all_others() {
     };
     let key = |position| ViewKey { seed: 1, epoch: 0, position, view: 0 };
     for position in 0..200 {
-        let before = all.draw(key(position), 40, 30);
-        let with = |config: ViewConfig| config.draw(key(position), 40, 30);
+        let before = all.draw(key(position), [40, 30], [3, 9, 9]);
+        let with = |config: ViewConfig| config.draw(key(position), [40, 30], [3, 9, 9]);
         assert_eq!(
             with(ViewConfig { flip_probability: 0.0, ..all.clone() }),
             ViewParameters { flip: false, ..before.clone() },
@@ -126,6 +209,19 @@ fn switching_one_operation_off_leaves_the_draws_of_all_others() {
         let mut without_brightness = before.clone();
         without_brightness.jitter.as_mut().expect("always jittered").brightness = None;
         assert_eq!(with(ViewConfig { brightness: 0.0, ..all.clone() }), without_brightness);
+        for on in [
+            ViewConfig { vertical_flip_probability: 1.0, ..all.clone() },
+            ViewConfig { rotation_probability: 1.0, ..all.clone() },
+            ViewConfig { equalize_probability: 1.0, ..all.clone() },
+            ViewConfig { shuffle: PixelShuffle::Fresh, ..all.clone() },
+            ViewConfig { erase_probability: 1.0, ..all.clone() },
+        ] {
+            let ViewParameters { crop, flip, jitter, grayscale, blur_sigma, solarize, .. } =
+                with(on);
+            let plain = ViewParameters::of_crop(crop);
+            let old = ViewParameters { flip, jitter, grayscale, blur_sigma, solarize, ..plain };
+            assert_eq!(old, before);
+        }
         let whole = with(ViewConfig { crop_scale: [1.0, 1.0], ..all.clone() });
         assert_eq!(ViewParameters { crop: before.crop, ..whole }, before);
     }
@@ -135,15 +231,15 @@ fn switching_one_operation_off_leaves_the_draws_of_all_others() {
 fn seed_epoch_position_and_view_each_change_what_is_drawn() {
     let config = ViewConfig { jitter_probability: 1.0, ..ViewConfig::official_a() };
     let key = ViewKey { seed: 1, epoch: 2, position: 3, view: 0 };
-    let first = config.draw(key, 300, 200);
-    assert_eq!(first, config.draw(key, 300, 200));
+    let first = config.draw(key, [300, 200], [3, 9, 9]);
+    assert_eq!(first, config.draw(key, [300, 200], [3, 9, 9]));
     for other in [
         ViewKey { seed: 2, ..key },
         ViewKey { epoch: 3, ..key },
         ViewKey { position: 4, ..key },
         ViewKey { view: 1, ..key },
     ] {
-        let drawn = config.draw(other, 300, 200);
+        let drawn = config.draw(other, [300, 200], [3, 9, 9]);
         assert_ne!(drawn.crop, first.crop);
         assert_ne!(drawn.jitter, first.jitter);
         assert_ne!(drawn.blur_sigma, first.blur_sigma);
@@ -162,68 +258,4 @@ fn one_channel_draws_neither_saturation_nor_hue_nor_grey() {
         }
     }
     assert_eq!(ViewConfig::official_b().for_channels(3), ViewConfig::official_b());
-}
-
-#[test]
-fn every_wrong_setting_is_named() {
-    let wrong = ViewPipelineConfig {
-        image_size: 0,
-        channels: 2,
-        mean: vec![0.5],
-        std: vec![0.0, 1.0],
-        resize: Some(99_999),
-        views: vec![
-            ViewConfig::official_a(),
-            ViewConfig {
-                crop_scale: [0.0, 1.0],
-                crop_ratio: [2.0, 1.0],
-                flip_probability: 1.5,
-                brightness: -0.1,
-                hue: 0.6,
-                blur_sigma: [-1.0, f64::NAN],
-                ..ViewConfig::official_b()
-            },
-        ],
-    };
-    let error = ViewPipeline::new(wrong).expect_err("all of this is wrong");
-    let keys: Vec<&str> = error.problems.iter().map(|ViewProblem { key, .. }| &**key).collect();
-    assert_eq!(
-        keys,
-        [
-            "image_size",
-            "channels",
-            "mean",
-            "std",
-            "resize",
-            "views.1.flip_probability",
-            "views.1.brightness",
-            "views.1.hue",
-            "views.1.crop_scale",
-            "views.1.crop_ratio",
-            "views.1.blur_sigma",
-        ]
-    );
-    assert!(error.to_string().contains("`views.1.hue` is 0.6, allowed: 0 to 0.5"), "{error}");
-}
-
-#[test]
-fn json_of_parameters_names_all_that_was_drawn_in_the_order_of_the_operations() {
-    let [brightness, contrast, saturation, hue] = JitterOperation::ALL;
-    let parameters = ViewParameters {
-        crop: CropBox { left: 1, top: 2, width: 3, height: 4 },
-        flip: true,
-        jitter: Some(Jitter {
-            order: [hue, contrast, brightness, saturation],
-            brightness: Some(1.5),
-            contrast: Some(0.75),
-            saturation: None,
-            hue: Some(-0.125),
-        }),
-        grayscale: false,
-        blur_sigma: Some(0.5),
-        solarize: false,
-    };
-    let text = r#"{"crop":{"left":1,"top":2,"width":3,"height":4},"flip":true,"jitter":{"order":["hue","contrast","brightness","saturation"],"brightness":1.5,"contrast":0.75,"saturation":null,"hue":-0.125},"grayscale":false,"blur_sigma":0.5,"solarize":false}"#;
-    assert_eq!(serde_json::to_string(&parameters).expect("plain data"), text);
-    assert_eq!(serde_json::from_str::<ViewParameters>(text).expect("our own output"), parameters);
 }

@@ -1,0 +1,113 @@
+//! The views of 8-bit images of 1 or 3 channels at their full range: 8 bits from the crop to the
+//! last pass, bit for bit as Pillow and torchvision.
+
+use super::blur::{BlurScratch, blur};
+use super::crop::CropBox;
+use super::equalize::equalize;
+use super::resize::{Filter, Region, ResizeScratch, resize};
+use super::{ViewParameters, geometry, shuffle, tone};
+use crate::Image;
+
+/// Buffers of [`make`], kept from image to image.
+#[derive(Debug, Default)]
+pub(super) struct ByteScratch {
+    /// The view that was made, `[h, w, c]`.
+    pub(super) view: Vec<u8>,
+    converted: Vec<u8>,
+    resize: ResizeScratch,
+    blur: BlurScratch,
+}
+
+/// Makes a view of `side` by `side` pixels and leaves it in `scratch.view`.
+pub(super) fn make(
+    image: &Image,
+    parameters: &ViewParameters,
+    [channels, side]: [usize; 2],
+    scratch: &mut ByteScratch,
+) {
+    let whole = CropBox { left: 0, top: 0, width: side, height: side };
+    resized(image, parameters.crop, channels, Filter::Bicubic, [side, side], whole, scratch);
+    let ByteScratch { view, blur: blur_buffers, .. } = scratch;
+    if parameters.flip {
+        tone::flip(view, side, channels);
+    }
+    if channels == 3 {
+        turn(view.as_chunks_mut::<3>().0, side, parameters);
+    } else {
+        turn(view, side, parameters);
+    }
+    if let Some(jitter) = &parameters.jitter {
+        jitter.apply(view, channels);
+    }
+    if parameters.grayscale {
+        tone::grayscale(view, channels);
+    }
+    if let Some(sigma) = parameters.blur_sigma {
+        blur(view, [side, side], channels, sigma, blur_buffers);
+    }
+    if parameters.solarize {
+        tone::solarize(view);
+    }
+    if parameters.equalize {
+        equalize(view, channels);
+    }
+    if let Some(number) = parameters.shuffle {
+        shuffle_pixels(view, channels, number);
+    }
+}
+
+fn turn<P>(pixels: &mut [P], side: usize, parameters: &ViewParameters) {
+    if parameters.vertical_flip {
+        geometry::flip_vertically(pixels, side);
+    }
+    geometry::turn(pixels, side, parameters.quarter_turns);
+}
+
+/// Puts whole pixels into the permutation of that number.
+pub(super) fn shuffle_pixels(view: &mut [u8], channels: usize, number: u64) {
+    if channels == 3 {
+        shuffle::shuffle(view.as_chunks_mut::<3>().0, number);
+    } else {
+        shuffle::shuffle(view, number);
+    }
+}
+
+/// Resizes an area of the image to `to` (`[width, height]`); leaves the window in `scratch.view`.
+pub(super) fn resized(
+    image: &Image,
+    area: CropBox,
+    channels: usize,
+    filter: Filter,
+    to: [usize; 2],
+    window: CropBox,
+    scratch: &mut ByteScratch,
+) {
+    let ByteScratch { view, converted, resize: buffers, .. } = scratch;
+    let region = region(image, area, channels, converted);
+    resize(region, filter, to, window, buffers, view);
+}
+
+/// A part of the image in the channels of the views. Conversion works pixel by pixel, so only that
+/// part is converted.
+fn region<'a>(
+    image: &'a Image,
+    area: CropBox,
+    channels: usize,
+    converted: &'a mut Vec<u8>,
+) -> Region<'a> {
+    if image.channels == channels {
+        return Region { pixels: &image.pixels, row_width: image.width, channels, area };
+    }
+    converted.clear();
+    for y in area.top..area.top + area.height {
+        let start = (y * image.width + area.left) * image.channels;
+        let row = &image.pixels[start..start + area.width * image.channels];
+        if channels == 1 {
+            converted.extend(row.chunks_exact(image.channels).map(crate::image::luma));
+        } else {
+            converted.extend(row.iter().flat_map(|&grey| [grey; 3]));
+        }
+    }
+    let area = CropBox { left: 0, top: 0, ..area };
+    Region { pixels: converted, row_width: area.width, channels, area }
+}
