@@ -155,7 +155,7 @@ impl ViewPipeline {
     ) -> DecodedImage {
         let range = self.range(image, scratch);
         let depth = self.make_view(image, range, view, parameters, scratch);
-        let mut made = self.take_view(depth, self.shape(view), scratch);
+        let mut made = Self::take_view(depth, self.shape(view), scratch);
         if let Some(area) = parameters.erase {
             erase::erase_to_mean(&mut made, area, &self.config.mean);
         }
@@ -215,7 +215,7 @@ impl ViewPipeline {
     /// If the image has no pixel, or [`Self::check`] fails.
     pub fn evaluation(&self, image: &DecodedImage, scratch: &mut Scratch) -> DecodedImage {
         let depth = self.make_evaluation(image, scratch);
-        self.take_view(depth, self.evaluation_shape(), scratch)
+        Self::take_view(depth, self.evaluation_shape(), scratch)
     }
 
     /// The evaluation view, normalised into `out`.
@@ -328,7 +328,7 @@ impl ViewPipeline {
         }
     }
 
-    fn take_view(&self, depth: Depth, shape: [usize; 3], scratch: &mut Scratch) -> DecodedImage {
+    fn take_view(depth: Depth, shape: [usize; 3], scratch: &mut Scratch) -> DecodedImage {
         let [channels, height, width] = shape;
         match depth {
             Depth::Bytes => {

@@ -171,6 +171,88 @@ fn a_bad_image_gives_its_place_to_the_next_good_one_and_is_told_once() {
     assert_eq!(loader.drain_bad_images(), []);
 }
 
+/// Images of 6 x 6 pixels, of 3 channels where the id is a multiple of 5, else of 2.
+#[derive(Debug)]
+struct Mixed;
+
+impl Source for Mixed {
+    fn len(&self) -> usize {
+        40
+    }
+
+    fn load(&self, id: usize) -> Result<DecodedImage, ImageError> {
+        let channels = if id.is_multiple_of(5) { 3 } else { 2 };
+        let pixels = (0..36 * channels).map(|i| (id * 700 + i) as u16).collect();
+        Ok(DecodedImage::U16(Image { width: 6, height: 6, channels, pixels }))
+    }
+
+    fn name(&self, id: usize) -> String {
+        format!("mixed {id}")
+    }
+
+    fn label(&self, _: usize) -> Option<usize> {
+        None
+    }
+
+    fn classes(&self) -> &[String] {
+        &[]
+    }
+
+    fn fingerprint(&self) -> String {
+        "mixed".into()
+    }
+}
+
+#[test]
+fn views_have_sizes_of_their_own_and_images_of_other_channels_are_bad() {
+    let small = ViewConfig { image_size: Some(2), ..ViewConfig::official_b().for_channels(2) };
+    let config = ViewPipelineConfig {
+        channels: 2,
+        mean: vec![0.5; 2],
+        std: vec![0.25; 2],
+        range: RangeConfig::Percentiles([1.0, 99.0]),
+        views: vec![ViewConfig::official_a().for_channels(2), small.clone(), small],
+        ..pipeline().config().clone()
+    };
+    let pipeline = Arc::new(ViewPipeline::new(config).unwrap());
+    let config = LoaderConfig {
+        batch_size: 8,
+        workers: 2,
+        seed: 5,
+        prefetch: 2,
+        max_bad_image_fraction: 0.1,
+    };
+    let loader = Loader::new(Arc::new(Mixed), Arc::clone(&pipeline), config).unwrap();
+    let mut scratch = Scratch::default();
+    for batch in collect(&loader, 0, 5) {
+        let shapes: Vec<_> = batch.views.iter().map(|view| view.shape).collect();
+        assert_eq!(shapes, [[8, 2, 4, 4], [8, 2, 2, 2], [8, 2, 2, 2]]);
+        for (view, views) in batch.views.iter().enumerate() {
+            let size = views.shape[1..].iter().product();
+            for (sample, found) in views.data.chunks_exact(size).enumerate() {
+                let position = batch.step * 8 + sample as u64;
+                let key = ViewKey { seed: 5, epoch: 0, position, view };
+                let image = Mixed.load(batch.ids[sample] as usize).unwrap();
+                let mut expected = vec![0.0; size];
+                pipeline.render(&image, key, &mut scratch, &mut expected);
+                assert_eq!(found, expected);
+            }
+        }
+    }
+    let mut bad = loader.drain_bad_images();
+    bad.sort_by_key(|image| image.id);
+    assert_eq!(
+        bad.iter().map(|image| image.id).collect::<Vec<_>>(),
+        [0, 5, 10, 15, 20, 25, 30, 35]
+    );
+    assert!(bad.iter().all(|image| image.kind == "channels"), "{bad:?}");
+
+    let config = EvaluationConfig { batch_size: 40, workers: 2 };
+    let mut batches = EvaluationBatches::new(Arc::new(Mixed), pipeline, &config);
+    assert_eq!(batches.next().unwrap().unwrap().shape, [32, 2, 4, 4]);
+    assert_eq!(batches.drain_bad_images(), bad);
+}
+
 #[test]
 fn too_many_bad_images_end_the_loading_at_the_same_step_for_all_workers() {
     // 25 of 200 are more than a tenth; 19 of 50 are, too, but so few are always tolerated.

@@ -52,7 +52,11 @@ impl MixParameters {
     pub fn mix(&self, view: &[f32], other: &[f32], out: &mut [f32]) {
         let images = self.partner.len();
         assert_eq!([view.len(), other.len()], [out.len(); 2], "views of different shapes");
-        assert!(images > 0 && out.len() % images == 0, "{} values of {images} images", out.len());
+        assert!(
+            images > 0 && out.len().is_multiple_of(images),
+            "{} values of {images} images",
+            out.len()
+        );
         let size = out.len() / images;
         let pairs = self.partner.iter().zip(&self.coefficient);
         for (((&partner, &share), own), out) in

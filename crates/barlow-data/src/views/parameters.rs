@@ -137,6 +137,7 @@ mod purpose {
 /// Everything that was drawn for one view; fields in the order of the operations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "operations that happen or not, each its own")]
 pub struct ViewParameters {
     /// The part of the image that becomes the view.
     pub crop: CropBox,

@@ -20,7 +20,9 @@ pub(super) fn apply(jitter: &Jitter, planes: &mut [f32], channels: usize, is_bou
                 for (channel, plane) in planes.chunks_exact_mut(plane).enumerate() {
                     let factor = jitter.channel_brightness.get(channel).copied();
                     let Some(factor) = factor.or(jitter.brightness) else { continue };
-                    plane.iter_mut().for_each(|v| *v = blend(0.0, *v, factor as f32));
+                    for v in plane {
+                        *v = blend(0.0, *v, factor as f32);
+                    }
                 }
             }
             JitterOperation::Contrast => {
@@ -29,7 +31,9 @@ pub(super) fn apply(jitter: &Jitter, planes: &mut [f32], channels: usize, is_bou
                     let factor = jitter.channel_contrast.get(channel).copied();
                     let Some(factor) = factor.or(jitter.contrast) else { continue };
                     let degenerate = colour.unwrap_or_else(|| mean(plane.iter().copied()));
-                    plane.iter_mut().for_each(|v| *v = blend(degenerate, *v, factor as f32));
+                    for v in plane {
+                        *v = blend(degenerate, *v, factor as f32);
+                    }
                 }
             }
             JitterOperation::Saturation => {

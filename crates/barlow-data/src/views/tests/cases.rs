@@ -11,6 +11,7 @@ use crate::views::{CropBox, Jitter, JitterOperation, ViewParameters};
 /// One case of a fixture file; which fields are there depends on the file.
 #[derive(Debug, Clone, Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "operations that happen or not")]
 pub(super) struct Case {
     pub(super) width: usize,
     pub(super) height: usize,

@@ -7,7 +7,8 @@ use crate::views::MixParameters;
 fn coefficients_follow_the_beta_law() {
     use std::f64::consts::PI;
     // The three whose distribution functions are elementary.
-    let laws: [(f64, fn(f64) -> f64); 3] =
+    type Law = fn(f64) -> f64;
+    let laws: [(f64, Law); 3] =
         [(0.5, |x| 2.0 / PI * x.sqrt().asin()), (1.0, |x| x), (2.0, |x| x * x * (3.0 - 2.0 * x))];
     for (alpha, law) in laws {
         let drawn = MixParameters::draw(3, 8, 20_000, alpha).coefficient;

@@ -92,10 +92,10 @@ fn settings_without_the_keys_that_have_defaults_are_the_official_ones() {
     let text = r#"{"crop_scale":[0.08,1.0],"crop_ratio":[0.75,1.3333333333333333],"flip_probability":0.5,"jitter_probability":0.8,"brightness":0.4,"contrast":0.4,"saturation":0.2,"hue":0.1,"grayscale_probability":0.2,"blur_probability":1.0,"blur_sigma":[0.1,2.0],"solarize_probability":0.0}"#;
     let read: ViewConfig = serde_json::from_str(text).expect("all keys without default");
     assert_eq!(read, ViewConfig::official_a());
-    let shuffled = text.replace("}", r#","shuffle":"fresh","image_size":96}"#);
+    let shuffled = text.replace('}', r#","shuffle":"fresh","image_size":96}"#);
     let read: ViewConfig = serde_json::from_str(&shuffled).expect("more keys");
     assert_eq!((read.shuffle, read.image_size), (PixelShuffle::Fresh, Some(96)));
-    let unknown = text.replace("}", r#","solarise":1}"#);
+    let unknown = text.replace('}', r#","solarise":1}"#);
     assert!(serde_json::from_str::<ViewConfig>(&unknown).is_err());
 }
 

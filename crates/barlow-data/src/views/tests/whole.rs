@@ -70,7 +70,7 @@ fn each_view_has_its_own_size() {
 }
 
 /// All crops the whole image, at its own size, and one more setting.
-fn untouched(view: ViewConfig) -> ViewPipeline {
+fn untouched(view: &ViewConfig) -> ViewPipeline {
     let still = ViewConfig {
         crop_scale: [1.0, 1.0],
         crop_ratio: [1.0, 1.0],
@@ -79,7 +79,7 @@ fn untouched(view: ViewConfig) -> ViewPipeline {
         grayscale_probability: 0.0,
         blur_probability: 0.0,
         solarize_probability: 0.0,
-        ..view
+        ..view.clone()
     };
     let config = ViewPipelineConfig { views: vec![still], ..config(32, 3, None) };
     ViewPipeline::new(config).expect("right settings")
@@ -113,7 +113,7 @@ fn a_pixel_shuffle_keeps_the_colours_and_loses_the_neighbours() {
     }
     let (image, mut scratch) = (DecodedImage::U8(image), Scratch::default());
     let mut view_of = |shuffle, seed, position| {
-        let pipeline = untouched(ViewConfig { shuffle, ..ViewConfig::official_a() });
+        let pipeline = untouched(&ViewConfig { shuffle, ..ViewConfig::official_a() });
         let key = ViewKey { seed, epoch: 0, position, view: 0 };
         pipeline.apply(&image, 0, &pipeline.draw(key, &image), &mut scratch)
     };
@@ -149,7 +149,7 @@ fn jitter_means_the_same_on_shuffled_pixels() {
 #[test]
 fn the_evaluation_view_is_shuffled_as_fixed_shuffled_views_are() {
     let (image, mut scratch) = (DecodedImage::U8(picture(32, 32, 3, 1)), Scratch::default());
-    let views = untouched(ViewConfig { shuffle: PixelShuffle::Fixed, ..ViewConfig::official_a() });
+    let views = untouched(&ViewConfig { shuffle: PixelShuffle::Fixed, ..ViewConfig::official_a() });
     let evaluation_shuffle = Some(9);
     let config = ViewPipelineConfig { evaluation_shuffle, ..config(32, 3, None) };
     let pipeline = ViewPipeline::new(config).expect("right settings");
@@ -161,7 +161,7 @@ fn the_evaluation_view_is_shuffled_as_fixed_shuffled_views_are() {
 #[test]
 fn what_is_erased_is_zero_and_shows_as_the_mean() {
     let (image, mut scratch) = (DecodedImage::U8(picture(32, 32, 3, 1)), Scratch::default());
-    let pipeline = untouched(ViewConfig { erase_probability: 1.0, ..ViewConfig::official_a() });
+    let pipeline = untouched(&ViewConfig { erase_probability: 1.0, ..ViewConfig::official_a() });
     for position in 0..20 {
         let key = ViewKey { seed: 5, epoch: 2, position, view: 0 };
         let parameters = pipeline.draw(key, &image);
