@@ -10,14 +10,14 @@ use peak_alloc::PeakAlloc;
 static MEMORY: PeakAlloc = PeakAlloc;
 
 /// Every operation, often.
-fn busy(view: ViewConfig) -> ViewConfig {
+fn busy(view: &ViewConfig) -> ViewConfig {
     ViewConfig {
         vertical_flip_probability: 0.5,
         rotation_probability: 0.5,
         equalize_probability: 0.5,
         shuffle: PixelShuffle::Fresh,
         erase_probability: 0.5,
-        ..view
+        ..view.clone()
     }
 }
 
@@ -25,7 +25,7 @@ fn busy(view: ViewConfig) -> ViewConfig {
 fn rendering_into_a_given_buffer_takes_no_memory_once_the_scratch_has_its_size() {
     for channels in [1, 3] {
         let small = ViewConfig { image_size: Some(20), ..ViewConfig::official_b() };
-        let views = [ViewConfig::official_a(), busy(ViewConfig::official_b()), busy(small)];
+        let views = [ViewConfig::official_a(), busy(&ViewConfig::official_b()), busy(&small)];
         let pipeline = ViewPipeline::new(ViewPipelineConfig {
             image_size: 48,
             channels,
@@ -37,7 +37,7 @@ fn rendering_into_a_given_buffer_takes_no_memory_once_the_scratch_has_its_size()
             views: views.map(|view| view.for_channels(channels)).to_vec(),
         });
         let pipeline = pipeline.expect("right settings");
-        let pixels = (0..100 * 80 * 3u32).map(|i| (i * i >> 7) as u8).collect();
+        let pixels = (0..100 * 80 * 3u32).map(|i| ((i * i) >> 7) as u8).collect();
         let image = DecodedImage::U8(Image { width: 100, height: 80, channels: 3, pixels });
         let mut scratch = Scratch::default();
         let mut buffers: Vec<Vec<f32>> =

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use barlow_data::loader::{Loader, LoaderConfig, ViewBatch};
 use barlow_data::source::Synthetic;
-use barlow_data::views::{ViewConfig, ViewPipeline, ViewPipelineConfig};
+use barlow_data::views::{RangeConfig, ViewConfig, ViewPipeline, ViewPipelineConfig};
 use barlow_nn::collective::SingleRank;
 use barlow_nn::{EncoderConfig, EncoderName, Precision, ProjectorConfig, Stem};
 use barlow_objectives::{BarlowTwins, Needs, StepContext};
@@ -39,6 +39,8 @@ fn loader() -> Loader {
         mean: vec![0.5; 3],
         std: vec![0.25; 3],
         resize: None,
+        range: RangeConfig::Full,
+        evaluation_shuffle: None,
         views: vec![ViewConfig::official_a(), ViewConfig::official_b()],
     };
     let pipeline = Arc::new(ViewPipeline::new(pipeline).expect("a valid pipeline"));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use barlow_data::source::Source;
-use barlow_data::views::{ViewPipeline, ViewPipelineConfig};
+use barlow_data::views::{RangeConfig, ViewPipeline, ViewPipelineConfig};
 use barlow_eval::{Features, KnnConfig, RepresentConfig, align_labels, knn as classify, represent};
 use barlow_nn::{Precision, encoder_file};
 use serde_json::json;
@@ -40,6 +40,8 @@ pub fn knn(arguments: &KnnArguments) -> anyhow::Result<Exit> {
         mean: facts.mean.clone(),
         std: facts.std.clone(),
         resize: Some(resize),
+        range: RangeConfig::Full,
+        evaluation_shuffle: None,
         views: vec![],
     })?);
     let workers = images::workers(settings.workers);
