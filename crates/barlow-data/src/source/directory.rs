@@ -1,193 +1,128 @@
 //! A directory of image files, with everything below it; first-level folders are the classes.
 
-use std::collections::{HashSet, VecDeque};
-use std::fs;
-use std::path::{Path, PathBuf};
+mod cache;
+mod walk;
 
+use std::fs;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use super::files::Files;
 use super::fingerprint::Fingerprint;
-use super::natural::compare_paths;
+use super::first_folders::FirstFolders;
 use super::{OpenOptions, Source, SourceError};
 use crate::DecodedImage;
-use crate::decode::{self, DecodeOptions, ImageError};
+use crate::decode::ImageError;
+use walk::Seen;
+
+/// The images of a kept listing, read without its check sum.
+pub(super) fn listed_images(bytes: &[u8]) -> usize {
+    let images = |found: walk::Found| found.paths.len();
+    let behind_sum = cache::decode(bytes, b"").map_or(0, images);
+    behind_sum + cache::decode_body(bytes, b"").map_or(0, images)
+}
 
 /// The image files in and below a directory, in natural order of their paths.
 ///
-/// Files named `*.jpg`, `*.jpeg` or `*.png` (in any case) are images, hidden files and folders are
-/// passed over, any other file is counted. Links to files are followed; so are links to
-/// directories, but each real directory is visited once, under its own name where it lies below
-/// the root. If every image lies in a first-level folder, those folders are the classes.
+/// Files whose names end as in [`IMAGE_EXTENSIONS`](super::IMAGE_EXTENSIONS) are images, hidden
+/// files and folders are passed over, any other file is counted. Links to files are followed; so
+/// are links to directories, but each real directory is visited once, under its own name where it
+/// lies below the root. If every image lies in a first-level folder, those folders are the classes.
 #[derive(Debug)]
 pub struct Directory {
-    root: PathBuf,
-    /// Relative to the root.
-    paths: Vec<Box<Path>>,
-    labels: Vec<u32>,
-    classes: Vec<String>,
+    files: Files,
+    labels: FirstFolders,
     seen: Seen,
-    decode: DecodeOptions,
-}
-
-/// What a walk met besides images.
-#[derive(Debug, Default)]
-struct Seen {
-    other_files: usize,
-    directories: usize,
-    links: usize,
+    /// What went wrong with the cache of listings.
+    trouble: Option<String>,
+    fingerprint: OnceLock<String>,
 }
 
 impl Directory {
-    /// Finds the images; none is opened.
+    /// Finds the images; none is opened, but TIFFs whose pages are to be samples.
     ///
     /// # Errors
-    /// If the path is no directory, it or a directory below cannot be read, or there is no image.
+    /// If the path is no directory, it or a directory below cannot be read, a pattern is malformed,
+    /// or there is no image.
     pub fn open(root: &Path, options: &OpenOptions) -> Result<Self, SourceError> {
         let read = |source| SourceError::Read { path: root.to_owned(), source };
         if !fs::metadata(root).map_err(read)?.is_dir() {
             return Err(SourceError::WrongFileType {
                 path: root.to_owned(),
                 found: "file",
-                expected: "directory, or a list file named *.txt, *.csv or *.jsonl",
+                expected: "directory, a list file named *.txt, *.csv or *.jsonl, or a shard named \
+                           *.tar",
             });
         }
-        let (mut paths, seen) = walk(root)?;
-        if paths.is_empty() {
-            return Err(SourceError::NoImages {
-                path: root.to_owned(),
-                files: seen.other_files,
-                directories: seen.directories,
+        let (found, trouble) = cache::find(root, options)?;
+        let (paths, seen) = (found.paths, found.seen);
+        if paths.len() == 0 {
+            let path = root.to_owned();
+            return Err(match seen.excluded {
+                0 => SourceError::NoImages {
+                    path,
+                    files: seen.other_files,
+                    directories: seen.directories,
+                },
+                excluded => SourceError::NothingLeft { path, excluded },
             });
         }
-        paths.sort_by(|a, b| compare_paths(a, b));
-        let (classes, labels) = classes_of(&paths);
-        Ok(Self {
-            root: root.to_owned(),
-            paths,
-            labels,
-            classes,
-            seen,
-            decode: options.decode.clone(),
-        })
+        let labels = FirstFolders::of(&paths);
+        let files = Files::new(root.to_owned(), paths, &options.decode);
+        Ok(Self { files, labels, seen, trouble, fingerprint: OnceLock::new() })
+    }
+
+    fn compute_fingerprint(&self) -> String {
+        let paths = &self.files.paths;
+        let mut fingerprint = Fingerprint::default();
+        for (id, size) in self.files.sizes().into_iter().enumerate() {
+            // Folder by folder, so that the same tree is the same wherever it lies.
+            for name in paths.components(id) {
+                fingerprint.add(name);
+            }
+            fingerprint.add_number(size);
+        }
+        fingerprint.finish("directory", self.len())
     }
 }
 
 impl Source for Directory {
     fn len(&self) -> usize {
-        self.paths.len()
+        self.files.len()
     }
 
     fn load(&self, id: usize) -> Result<DecodedImage, ImageError> {
-        decode::read(&self.root.join(&self.paths[id]), &self.decode)
+        self.files.load(id)
     }
 
     fn name(&self, id: usize) -> String {
-        self.root.join(&self.paths[id]).display().to_string()
+        self.files.name(id)
     }
 
     fn label(&self, id: usize) -> Option<usize> {
-        self.labels.get(id).map(|&label| label as usize)
+        self.labels.label(&self.files.paths, self.files.file(id))
     }
 
     fn classes(&self) -> &[String] {
-        &self.classes
+        self.labels.classes()
     }
 
     fn fingerprint(&self) -> String {
-        let mut fingerprint = Fingerprint::default();
-        for path in &self.paths {
-            // Folder by folder, so that the same tree is the same wherever it lies.
-            for name in path.components() {
-                fingerprint.add(name.as_os_str().as_encoded_bytes());
-            }
-            let metadata = fs::metadata(self.root.join(path));
-            fingerprint.add_number(metadata.map_or(u64::MAX, |metadata| metadata.len()));
-        }
-        fingerprint.finish("directory", self.paths.len())
+        self.fingerprint.get_or_init(|| self.compute_fingerprint()).clone()
     }
 
     fn remarks(&self) -> Vec<String> {
-        let Seen { other_files, links, .. } = self.seen;
-        let mut remarks = Vec::new();
-        if other_files > 0 {
-            remarks
-                .push(format!("passed over {other_files} files that are no images by their names"));
-        }
-        if links > 0 {
-            remarks.push(format!("followed {links} symbolic links"));
-        }
-        remarks
+        let Seen { other_files, links, excluded, unnameable, .. } = self.seen;
+        let counts = [
+            (other_files, "passed over # files that are no images by their names"),
+            (links, "followed # symbolic links"),
+            (excluded, "the patterns leave out # images and folders"),
+            (unnameable, "passed over # files whose names are no text"),
+        ];
+        let counted = counts.into_iter().filter(|&(count, _)| count > 0);
+        let remarks = counted.map(|(count, text)| text.replace('#', &count.to_string()));
+        remarks.chain(self.trouble.clone()).collect()
     }
-}
-
-/// The images below `root`, in no order. Links to directories wait until all real directories
-/// below the root are known, so that an image goes by its real path if it has one there.
-fn walk(root: &Path) -> Result<(Vec<Box<Path>>, Seen), SourceError> {
-    let mut visited = HashSet::new();
-    let mut seen = Seen::default();
-    let mut images = Vec::new();
-    let mut linked = VecDeque::from([PathBuf::new()]);
-    while let Some(start) = linked.pop_front() {
-        let mut waiting = vec![start];
-        while let Some(folder) = waiting.pop() {
-            let path = root.join(&folder);
-            let failed = |source| SourceError::Read { path: path.clone(), source };
-            if !visited.insert(fs::canonicalize(&path).map_err(failed)?) {
-                continue;
-            }
-            let mut links = Vec::new();
-            for entry in fs::read_dir(&path).map_err(failed)? {
-                let entry = entry.map_err(failed)?;
-                let name = entry.file_name();
-                if name.as_encoded_bytes().starts_with(b".") {
-                    continue;
-                }
-                let inner = folder.join(&name);
-                let kind = entry.file_type().map_err(failed)?;
-                // A dead link named like an image counts as one, and is reported when it is read.
-                let leads_to_directory = kind.is_symlink()
-                    && fs::metadata(root.join(&inner)).is_ok_and(|metadata| metadata.is_dir());
-                seen.links += usize::from(kind.is_symlink());
-                if kind.is_dir() {
-                    seen.directories += 1;
-                    waiting.push(inner);
-                } else if leads_to_directory {
-                    links.push(inner);
-                } else if has_image_name(&inner) {
-                    images.push(inner.into_boxed_path());
-                } else {
-                    seen.other_files += 1;
-                }
-            }
-            links.sort_by(|a, b| compare_paths(a, b));
-            linked.extend(links);
-        }
-    }
-    Ok((images, seen))
-}
-
-fn has_image_name(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| {
-        ["jpg", "jpeg", "png"].iter().any(|image| extension.eq_ignore_ascii_case(image))
-    })
-}
-
-/// The first-level folders and each image's, or nothing where an image lies in none. `paths` are
-/// sorted, so a class's images are neighbours.
-fn classes_of(paths: &[Box<Path>]) -> (Vec<String>, Vec<u32>) {
-    let mut classes: Vec<String> = Vec::new();
-    let mut labels = Vec::with_capacity(paths.len());
-    let mut current = None;
-    for path in paths {
-        let mut names = path.components();
-        let (Some(folder), Some(_)) = (names.next(), names.next()) else {
-            return (Vec::new(), Vec::new());
-        };
-        if current != Some(folder) {
-            current = Some(folder);
-            classes.push(folder.as_os_str().to_string_lossy().into_owned());
-        }
-        labels.push(classes.len() as u32 - 1);
-    }
-    (classes, labels)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::SpecError;
+use super::{SourceSpec, SpecError};
 
 /// Why a source cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -37,8 +37,9 @@ pub enum SourceError {
     /// No image in a directory.
     #[error(
         "no images in `{}`: saw {files} other files and {directories} directories; images are \
-         files named *.jpg, *.jpeg or *.png, in the directory or below it",
-        path.display()
+         files named *.{}, in the directory or below it",
+        path.display(),
+        super::IMAGE_EXTENSIONS.join(", *.")
     )]
     NoImages {
         /// The directory.
@@ -47,6 +48,34 @@ pub enum SourceError {
         files: usize,
         /// Directories below it.
         directories: usize,
+    },
+    /// Patterns that leave none of the images there are.
+    #[error("the patterns leave no image of `{}`: {excluded} are left out", path.display())]
+    NothingLeft {
+        /// The directory, list or shards.
+        path: PathBuf,
+        /// Images, and folders of images, that are left out.
+        excluded: usize,
+    },
+    /// A pattern that cannot be understood, whatever the data: a usage error.
+    #[error("`{pattern}` is not a pattern of paths")]
+    Pattern {
+        /// What was typed.
+        pattern: String,
+        /// What is wrong with it.
+        source: globset::Error,
+    },
+    /// Patterns for images that have no paths.
+    #[error("patterns of paths cannot choose among the images of `{spec}`, which have none")]
+    NoPaths {
+        /// The source.
+        spec: SourceSpec,
+    },
+    /// A fraction that is not one.
+    #[error("{fraction} is not a fraction of the images: expected more than 0 and at most 1")]
+    FractionOutOfRange {
+        /// What was given.
+        fraction: f64,
     },
     /// A list file or an array without an entry.
     #[error("`{}` lists no images", path.display())]
@@ -86,6 +115,32 @@ pub enum SourceError {
         /// Bytes there are, or for compressed files at least or at most.
         found: String,
     },
+    /// Shards or files of a data set that are not there.
+    #[error("{} of `{spec}` are missing: {}", missing.len(), display_some(missing))]
+    MissingFiles {
+        /// The source.
+        spec: SourceSpec,
+        /// Every one of them.
+        missing: Vec<PathBuf>,
+    },
+    /// A file that is not what its place in a data set says.
+    #[error("`{}` is not {expected}: {reason}", path.display())]
+    MalformedFile {
+        /// The file.
+        path: PathBuf,
+        /// What it should be.
+        expected: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Shards without a sample that has an image.
+    #[error("no images in `{spec}`: saw {members} members of other kinds")]
+    NoImageMembers {
+        /// The shards.
+        spec: SourceSpec,
+        /// Members that are no images.
+        members: usize,
+    },
     /// IDX images and labels that do not belong together.
     #[error("`{}` holds {found} labels for {images} images", path.display())]
     WrongLabelCount {
@@ -112,4 +167,14 @@ pub enum SourceError {
 
 fn display_all(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| format!("`{}`", path.display())).collect::<Vec<_>>().join(", ")
+}
+
+/// The first paths, and how many more there are.
+fn display_some(paths: &[PathBuf]) -> String {
+    const SHOWN: usize = 20;
+    let mut text = display_all(&paths[..paths.len().min(SHOWN)]);
+    if let more @ 1.. = paths.len().saturating_sub(SHOWN) {
+        text.push_str(&format!(" and {more} more"));
+    }
+    text
 }

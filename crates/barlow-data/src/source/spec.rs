@@ -1,15 +1,43 @@
 //! What a user types for a source: its grammar, judged without looking at any data.
+//!
+//! ```text
+//! SRC  = PATH                                a directory of image files
+//!      | PATH ending in .txt .csv .jsonl     a list of image files
+//!      | PATH ending in .tar                 tar shards; {000..099} stands for a range of numbers
+//!      | fashion-mnist[:train|:test]
+//!      | idx:IMAGES[,LABELS]
+//!      | cifar10:DIR[:train|:test]
+//!      | cifar100:DIR[:train|:test]
+//!      | synthetic[:N[:SEED]]
+//!      | mix:WEIGHT*SRC{,WEIGHT*SRC}         none of them a mix itself
+//! ```
+//!
+//! In a mix every source has its weight, and only a comma that a weight and a star follow begins the
+//! next one, so the comma of `idx:` and most commas in paths may stand as they are. A path of which
+//! that is not true is written with something before the number, as `./2*b`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::Synthetic;
+use super::shard_names::{self, RangeError};
+use super::{Synthetic, Weight};
 
 /// The seed of synthetic images where none is given.
 const DEFAULT_SEED: u64 = 0;
-/// Kinds that are spelt `word:...`, for recognising what is not available here.
-const UNAVAILABLE: [&str; 2] = ["cifar10", "cifar100"];
+/// Names of compressed shards, which cannot be read at any place.
+const COMPRESSED: [&str; 10] = [
+    ".tar.gz",
+    ".tgz",
+    ".tar.zst",
+    ".tar.bz2",
+    ".tbz2",
+    ".tar.xz",
+    ".txz",
+    ".tar.lz4",
+    ".tar.lzma",
+    ".tar.z",
+];
 
 /// Which images a user wants, as typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +71,25 @@ pub enum SourceSpec {
         /// The labels' file.
         labels: Option<PathBuf>,
     },
+    /// A path that ends in `.tar`, with ranges in braces: tar shards in WebDataset's naming.
+    Tar {
+        /// The path as typed.
+        shards: String,
+    },
+    /// `cifar10:DIR[:train|:test]` or `cifar100:...`, the training images where neither is named.
+    Cifar {
+        /// Where the files of the binary version are, or their folder.
+        folder: PathBuf,
+        /// CIFAR-10 or CIFAR-100.
+        classes: CifarClasses,
+        /// Training or test images.
+        split: Split,
+    },
+    /// `mix:WEIGHT*SRC,WEIGHT*SRC`: several sources as one.
+    Mixed {
+        /// How often each is taken, and what it is; at least one.
+        parts: Vec<(Weight, SourceSpec)>,
+    },
 }
 
 /// The two halves of a data set.
@@ -52,6 +99,15 @@ pub enum Split {
     Train,
     /// Images to judge with.
     Test,
+}
+
+/// Which of the two CIFAR data sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CifarClasses {
+    /// CIFAR-10.
+    Ten,
+    /// CIFAR-100, with its fine labels.
+    Hundred,
 }
 
 /// The kinds of source, without their particulars.
@@ -68,6 +124,12 @@ pub enum SourceKind {
     List,
     /// Arrays of bytes in the format of MNIST.
     Idx,
+    /// Tar shards.
+    Tar,
+    /// CIFAR-10 or CIFAR-100.
+    Cifar,
+    /// Several sources as one.
+    Mixed,
 }
 
 /// What is wrong with the description of a source; no data were looked at.
@@ -85,13 +147,22 @@ pub enum SpecError {
         /// The form it should have.
         expected: &'static str,
     },
-    /// A kind of source that this version does not read.
-    #[error("sources of kind `{kind}` are not available in this version (`{spec}`)")]
-    Unavailable {
+    /// Compressed shards.
+    #[error(
+        "`{spec}` is compressed; decompress it to a .tar first, because images are read from \
+             anywhere in a shard"
+    )]
+    Compressed {
         /// What was typed.
         spec: String,
-        /// The kind.
-        kind: String,
+    },
+    /// Shards whose ranges cannot be written out.
+    #[error("the shards of `{spec}` cannot be listed")]
+    Range {
+        /// What was typed.
+        spec: String,
+        /// What is wrong with a range.
+        source: RangeError,
     },
 }
 
@@ -112,8 +183,6 @@ impl SourceSpec {
             None => (spec, None),
         };
         let wrong = |expected| SpecError::WrongForm { spec: spec.to_owned(), expected };
-        let unavailable =
-            |kind: &str| SpecError::Unavailable { spec: spec.to_owned(), kind: kind.to_owned() };
         match kind {
             "synthetic" => {
                 synthetic(rest).ok_or_else(|| wrong("synthetic[:N[:SEED]], N at least 1"))
@@ -124,8 +193,24 @@ impl SourceSpec {
                 Some(_) => Err(wrong("fashion-mnist[:train|:test]")),
             },
             "idx" => rest.and_then(idx).ok_or_else(|| wrong("idx:IMAGES[,LABELS]")),
-            _ if UNAVAILABLE.contains(&kind) => Err(unavailable(kind)),
-            _ if has_extension(spec, &["tar"]) => Err(unavailable("tar")),
+            "cifar10" => rest
+                .and_then(|rest| cifar(rest, CifarClasses::Ten))
+                .ok_or_else(|| wrong("cifar10:DIR[:train|:test]")),
+            "cifar100" => rest
+                .and_then(|rest| cifar(rest, CifarClasses::Hundred))
+                .ok_or_else(|| wrong("cifar100:DIR[:train|:test]")),
+            "mix" => {
+                let form = "mix:WEIGHT*SRC,WEIGHT*SRC, weights from 0.000001 to 1000000, none of \
+                            the sources a mix";
+                mix(rest.unwrap_or_default())?.ok_or_else(|| wrong(form))
+            }
+            _ if has_extension(spec, &["tar"]) => match shard_names::expand(spec) {
+                Ok(_) => Ok(Self::Tar { shards: spec.to_owned() }),
+                Err(source) => Err(SpecError::Range { spec: spec.to_owned(), source }),
+            },
+            _ if COMPRESSED.iter().any(|end| spec.to_ascii_lowercase().ends_with(end)) => {
+                Err(SpecError::Compressed { spec: spec.to_owned() })
+            }
             _ if has_extension(spec, &["txt", "csv", "jsonl"]) => {
                 Ok(Self::List { path: spec.into() })
             }
@@ -141,7 +226,19 @@ impl SourceSpec {
             Self::Directory { .. } => SourceKind::Directory,
             Self::List { .. } => SourceKind::List,
             Self::Idx { .. } => SourceKind::Idx,
+            Self::Tar { .. } => SourceKind::Tar,
+            Self::Cifar { .. } => SourceKind::Cifar,
+            Self::Mixed { .. } => SourceKind::Mixed,
         }
+    }
+
+    /// Whether it is of this kind or a mix with a source of this kind.
+    pub fn has_kind(&self, kind: SourceKind) -> bool {
+        let is_part = match self {
+            Self::Mixed { parts } => parts.iter().any(|(_, part)| part.has_kind(kind)),
+            _ => false,
+        };
+        is_part || self.kind() == kind
     }
 }
 
@@ -164,6 +261,26 @@ impl fmt::Display for SourceSpec {
             Self::Idx { images, labels: None } => write!(f, "idx:{}", images.display()),
             Self::Idx { images, labels: Some(labels) } => {
                 write!(f, "idx:{},{}", images.display(), labels.display())
+            }
+            Self::Tar { shards } => f.write_str(shards),
+            Self::Cifar { folder, classes, split } => {
+                let name = match classes {
+                    CifarClasses::Ten => "cifar10",
+                    CifarClasses::Hundred => "cifar100",
+                };
+                let split = match split {
+                    Split::Train => "train",
+                    Split::Test => "test",
+                };
+                write!(f, "{name}:{}:{split}", folder.display())
+            }
+            Self::Mixed { parts } => {
+                f.write_str("mix:")?;
+                for (number, (weight, part)) in parts.iter().enumerate() {
+                    let comma = if number > 0 { "," } else { "" };
+                    write!(f, "{comma}{weight}*{part}")?;
+                }
+                Ok(())
             }
         }
     }
@@ -193,6 +310,40 @@ fn idx(rest: &str) -> Option<SourceSpec> {
     (!is_missing).then(|| SourceSpec::Idx { images: images.into(), labels: labels.map(Into::into) })
 }
 
+fn cifar(rest: &str, classes: CifarClasses) -> Option<SourceSpec> {
+    let (folder, split) = match (rest.strip_suffix(":train"), rest.strip_suffix(":test")) {
+        (Some(folder), _) => (folder, Split::Train),
+        (_, Some(folder)) => (folder, Split::Test),
+        _ => (rest, Split::Train),
+    };
+    (!folder.is_empty()).then(|| SourceSpec::Cifar { folder: folder.into(), classes, split })
+}
+
+/// The parts of a mix; nothing if they have not the form of one, an error if one of them is wrong.
+fn mix(rest: &str) -> Result<Option<SourceSpec>, SpecError> {
+    let mut cuts = vec![0];
+    let commas = rest.match_indices(',').map(|(at, _)| at + 1);
+    cuts.extend(commas.filter(|&at| weighted(&rest[at..]).is_some()));
+    let ends = cuts[1..].iter().map(|&at| at - 1).chain([rest.len()]);
+    let mut parts = Vec::new();
+    for (&start, end) in cuts.iter().zip(ends) {
+        let Some((weight, spec)) = weighted(&rest[start..end]) else { return Ok(None) };
+        let Some(weight) = Weight::parse(weight) else { return Ok(None) };
+        if spec == "mix" || spec.starts_with("mix:") {
+            return Ok(None);
+        }
+        parts.push((weight, SourceSpec::parse(spec)?));
+    }
+    Ok(Some(SourceSpec::Mixed { parts }))
+}
+
+/// What stands before and after the star of `WEIGHT*SRC`.
+fn weighted(text: &str) -> Option<(&str, &str)> {
+    let (weight, spec) = text.split_once('*')?;
+    let is_number = weight.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    (is_number && !weight.is_empty()).then_some((weight, spec))
+}
+
 fn has_extension(spec: &str, extensions: &[&str]) -> bool {
     !spec.ends_with(std::path::is_separator)
         && Path::new(spec)
@@ -210,6 +361,14 @@ mod tests {
         let train = SourceSpec::FashionMnist { split: Split::Train };
         let synthetic = |images, seed| SourceSpec::Synthetic { images, seed };
         let idx = |labels| SourceSpec::Idx { images: path("a.gz"), labels };
+        let cifar =
+            |folder, classes, split| SourceSpec::Cifar { folder: path(folder), classes, split };
+        let mixed = |parts: &[(&str, &str)]| {
+            let part = |&(weight, spec): &(&str, &str)| {
+                (Weight::parse(weight).unwrap(), SourceSpec::parse(spec).unwrap())
+            };
+            SourceSpec::Mixed { parts: parts.iter().map(part).collect() }
+        };
         for (spec, expected, kind) in [
             ("synthetic", synthetic(Synthetic::DEFAULT_IMAGES, 0), SourceKind::Synthetic),
             ("synthetic:7", synthetic(7, 0), SourceKind::Synthetic),
@@ -236,6 +395,21 @@ mod tests {
                 SourceSpec::Directory { path: path("C:\\images") },
                 SourceKind::Directory,
             ),
+            (
+                "a/s-{000..099}.tar",
+                SourceSpec::Tar { shards: "a/s-{000..099}.tar".to_owned() },
+                SourceKind::Tar,
+            ),
+            ("a.tar/", SourceSpec::Directory { path: path("a.tar/") }, SourceKind::Directory),
+            ("cifar10:a:b", cifar("a:b", CifarClasses::Ten, Split::Train), SourceKind::Cifar),
+            ("cifar10:train", cifar("train", CifarClasses::Ten, Split::Train), SourceKind::Cifar),
+            ("cifar100:a:test", cifar("a", CifarClasses::Hundred, Split::Test), SourceKind::Cifar),
+            (
+                "mix:2*a,b,0.5*idx:x,y,1*synthetic:7",
+                mixed(&[("2", "a,b"), ("0.5", "idx:x,y"), ("1", "synthetic:7")]),
+                SourceKind::Mixed,
+            ),
+            ("mix:1*3*a,./2*b", mixed(&[("1", "3*a,./2*b")]), SourceKind::Mixed),
         ] {
             let parsed = SourceSpec::parse(spec).unwrap();
             assert_eq!((&parsed, parsed.kind()), (&expected, kind), "{spec}");
@@ -258,14 +432,36 @@ mod tests {
             "idx:",
             "idx:,b",
             "idx:a,",
+            "cifar10",
+            "cifar10:",
+            "cifar100::test",
+            "mix",
+            "mix:",
+            "mix:a,b",
+            "mix:1*a,2*",
+            "mix:0*a",
+            "mix:1.2.3*a",
+            "mix:1*mix:2*a",
+            "mix:1*synthetic:x",
         ] {
             let error = SourceSpec::parse(spec).unwrap_err();
             assert!(matches!(error, SpecError::WrongForm { .. }), "{spec}: {error}");
         }
         assert_eq!(SourceSpec::parse(""), Err(SpecError::Empty));
-        for spec in ["cifar10:data", "cifar100:data:test", "shards-{000..099}.tar"] {
+        assert!(matches!(
+            SourceSpec::parse("a-{9..1}.tar"),
+            Err(SpecError::Range { source: RangeError::Backwards { .. }, .. })
+        ));
+        for spec in ["a.tar.gz", "a-{0..9}.TGZ", "a.tar.zst"] {
             let error = SourceSpec::parse(spec).unwrap_err();
-            assert!(matches!(error, SpecError::Unavailable { .. }), "{spec}: {error}");
+            assert!(matches!(error, SpecError::Compressed { .. }), "{spec}: {error}");
         }
+    }
+
+    #[test]
+    fn a_mix_knows_the_kinds_in_it() {
+        let spec = SourceSpec::parse("mix:1*a,1*synthetic").unwrap();
+        assert!(spec.has_kind(SourceKind::Synthetic) && spec.has_kind(SourceKind::Mixed));
+        assert!(!spec.has_kind(SourceKind::List));
     }
 }

@@ -1,4 +1,4 @@
-//! Some images of another source: a seeded sample, or spread evenly.
+//! Some images of another source: a seeded sample, spread evenly, or the same share of each class.
 
 use std::sync::Arc;
 
@@ -10,12 +10,16 @@ use crate::decode::ImageError;
 
 /// The purpose of the key that chooses.
 const CHOICE: u64 = u64::from_be_bytes(*b"subset__");
+/// The purpose of the key that chooses a fraction of a class.
+const FRACTION: u64 = u64::from_be_bytes(*b"fraction");
 
 /// Some images of another source, in its order; classes stay those of the whole.
 #[derive(Debug)]
 pub struct Subset {
     whole: Arc<dyn Source>,
     ids: Vec<usize>,
+    /// By which rule they were chosen.
+    rule: String,
 }
 
 impl Subset {
@@ -26,14 +30,34 @@ impl Subset {
         let mut ids: Vec<usize> =
             (0..len.min(images as u64)).map(|i| order.at(i) as usize).collect();
         ids.sort_unstable();
-        Self { whole, ids }
+        Self { whole, ids, rule: format!("by chance, seed {seed}") }
+    }
+
+    /// The same fraction (0 to 1) of each class, rounded, but at least one image of each; images
+    /// without a label count as a class. Which ones is a matter of chance, keyed by the seed and the
+    /// class, and a smaller fraction is part of a larger one.
+    pub fn fraction(whole: Arc<dyn Source>, fraction: f64, seed: u64) -> Self {
+        let mut members: Vec<Vec<usize>> = vec![Vec::new(); whole.classes().len() + 1];
+        for id in 0..whole.len() {
+            members[whole.label(id).map_or(0, |label| label + 1)].push(id);
+        }
+        let mut ids = Vec::new();
+        for (class, members) in members.iter().enumerate().filter(|(_, ids)| !ids.is_empty()) {
+            let len = members.len();
+            let key = Key { seed, purpose: FRACTION, epoch: class as u64, ..Key::default() };
+            let order = Permutation::new(key, len as u64);
+            let kept = ((len as f64 * fraction).round() as usize).clamp(1, len);
+            ids.extend((0..kept as u64).map(|i| members[order.at(i) as usize]));
+        }
+        ids.sort_unstable();
+        Self { whole, ids, rule: format!("{fraction} of each class, seed {seed}") }
     }
 
     /// So many images spread evenly over the whole source, or all if there are no more.
     pub fn spread(whole: Arc<dyn Source>, images: usize) -> Self {
         let len = whole.len();
         let ids = (0..len).filter(|&id| is_spread(id, len, images)).collect();
-        Self { whole, ids }
+        Self { whole, ids, rule: "spread evenly".to_owned() }
     }
 }
 
@@ -66,7 +90,14 @@ impl Source for Subset {
     }
 
     fn fingerprint(&self) -> String {
-        format!("{} of {}", self.ids.len(), self.whole.fingerprint())
+        format!("{} ({}) of {}", self.ids.len(), self.rule, self.whole.fingerprint())
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        let mut remarks = self.whole.remarks();
+        let (images, whole) = (self.ids.len(), self.whole.len());
+        remarks.push(format!("{images} of {whole} images ({})", self.rule));
+        remarks
     }
 }
 
@@ -83,6 +114,24 @@ mod tests {
         assert_ne!(ids(1), ids(2));
         assert!(ids(1).windows(2).all(|pair| pair[0] < pair[1]));
         assert_eq!(Subset::sample(Arc::clone(&whole), 1000, 1).len(), 500);
+    }
+
+    #[test]
+    fn a_fraction_takes_the_same_share_of_every_class_and_grows_by_adding() {
+        let whole: Arc<dyn Source> = Arc::new(Synthetic::new(503, 0));
+        let part = |fraction, seed| Subset::fraction(Arc::clone(&whole), fraction, seed);
+        let tenth = part(0.1, 1);
+        // Classes 0 to 2 have 51 images, the others 50.
+        for class in 0..10 {
+            let ids = tenth.ids.iter().filter(|&&id| whole.label(id) == Some(class));
+            assert_eq!(ids.count(), 5, "class {class}");
+        }
+        assert!(tenth.ids.windows(2).all(|pair| pair[0] < pair[1]));
+        assert!(tenth.ids.iter().all(|id| part(0.3, 1).ids.contains(id)));
+        assert_ne!(tenth.ids, part(0.1, 2).ids);
+        assert_ne!(tenth.fingerprint(), part(0.1, 2).fingerprint());
+        assert_eq!(part(1e-9, 1).len(), 10);
+        assert_eq!(part(1.0, 1).ids, (0..503).collect::<Vec<_>>());
     }
 
     #[test]
