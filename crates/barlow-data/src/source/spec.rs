@@ -329,7 +329,7 @@ fn mix(rest: &str) -> Result<Option<SourceSpec>, SpecError> {
     for (&start, end) in cuts.iter().zip(ends) {
         let Some((weight, spec)) = weighted(&rest[start..end]) else { return Ok(None) };
         let Some(weight) = Weight::parse(weight) else { return Ok(None) };
-        if spec == "mix" || spec.starts_with("mix:") {
+        if spec.is_empty() || spec == "mix" || spec.starts_with("mix:") {
             return Ok(None);
         }
         parts.push((weight, SourceSpec::parse(spec)?));
