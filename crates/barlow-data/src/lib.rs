@@ -8,6 +8,7 @@ pub mod decode;
 pub mod image;
 pub mod loader;
 pub mod source;
+pub mod summary;
 pub mod views;
 
 pub use image::{DecodedImage, Image};

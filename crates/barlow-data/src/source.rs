@@ -84,6 +84,12 @@ pub trait Source: Debug + Send + Sync {
     /// of files are asked once in the life of a source.
     fn fingerprint(&self) -> String;
 
+    /// How an image is stored, as `JPEG`, by its first bytes; none where it is no file, or of no
+    /// format that is known.
+    fn format(&self, _id: usize) -> Option<&'static str> {
+        None
+    }
+
     /// What was met while the images were found and a user should know: files passed over, links
     /// followed. One sentence each, none where all is plain.
     fn remarks(&self) -> Vec<String> {

@@ -29,6 +29,9 @@ pub struct EncoderFacts {
     pub mean: Vec<f32>,
     /// Divides each channel.
     pub std: Vec<f32>,
+    /// How image files become values 0..1, in words that are not understood here.
+    #[serde(default)]
+    pub files: serde_json::Value,
     /// What it was trained by.
     pub objective: String,
     /// Epochs done.

@@ -4,10 +4,13 @@
 //! each value lives here, once, with its source; presets and options state differences. Texts are
 //! parsed and ranges checked before a value of these types exists; the trainer trusts them.
 
-use barlow_data::views::ViewConfig;
+mod data;
+
 use barlow_nn::{EncoderConfig, EncoderName, ProjectorConfig, Stem};
 use barlow_objectives::ObjectiveConfig;
 use serde::{Deserialize, Serialize};
+
+pub use data::{Auto, ChannelValues, DataSettings, FileSettings, RangeKind, ViewsSettings};
 
 /// Everything that decides a run.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -33,70 +36,6 @@ pub struct Settings {
     pub probe: ProbeSettings,
     /// When the run is saved.
     pub checkpoint: CheckpointSettings,
-}
-
-/// `[data]`: which images.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DataSettings {
-    /// A source, as on the command line.
-    pub source: String,
-    /// The first so many images; 0 for all.
-    pub max_images: usize,
-    /// Channels of the network's input: 1 or 3; 0 to take what the images have.
-    pub channels: usize,
-    /// Threads that decode and distort; 0 for one a core.
-    pub workers: usize,
-    /// The share of unreadable images (0..1) above which the run ends.
-    pub max_bad_image_fraction: f64,
-    /// Version of the synthetic images' generator; written by the program, so that a run whose
-    /// images would now come out differently is not resumed.
-    pub synthetic_version: u32,
-}
-
-impl Default for DataSettings {
-    fn default() -> Self {
-        Self {
-            source: "synthetic".to_owned(),
-            max_images: 0,
-            channels: 0,
-            workers: 0,
-            max_bad_image_fraction: 0.01,
-            synthetic_version: barlow_data::source::Synthetic::VERSION,
-        }
-    }
-}
-
-/// `[views]`: what is done to an image before the network sees it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ViewsSettings {
-    /// Side of the views, pixels.
-    pub image_size: usize,
-    /// Shorter side before the centre crop of the evaluation view, pixels; 0 for `image_size`.
-    pub resize: usize,
-    /// Subtracted from each channel (of values 0..1); empty for ImageNet's.
-    pub mean: Vec<f32>,
-    /// Divides each channel; empty for ImageNet's.
-    pub std: Vec<f32>,
-    /// Distribution of the first view.
-    pub a: ViewConfig,
-    /// Distribution of the second view.
-    pub b: ViewConfig,
-}
-
-impl Default for ViewsSettings {
-    /// The official views (main.py): 224 px.
-    fn default() -> Self {
-        Self {
-            image_size: 224,
-            resize: 0,
-            mean: vec![],
-            std: vec![],
-            a: ViewConfig::official_a(),
-            b: ViewConfig::official_b(),
-        }
-    }
 }
 
 /// `[encoder]`: the network that is kept; its input channels are `data.channels`.

@@ -4,6 +4,7 @@
 //! [`settings`](crate::settings), so that all mistakes are reported together and in the same words
 //! wherever they were made. Mistakes of grammar are clap's to report; it exits with 2.
 
+mod data;
 mod doctor;
 mod indices;
 mod knn;
@@ -13,6 +14,7 @@ mod views;
 
 use clap::{Parser, Subcommand};
 
+pub use data::DataArguments;
 pub use doctor::DoctorArguments;
 pub use indices::{Indices, IndicesError};
 pub use knn::{KnnArguments, KnnSettings};
@@ -46,6 +48,8 @@ pub enum Command {
     Knn(Box<KnnArguments>),
     /// Draw a contact sheet of what training will see
     Views(Box<ViewsArguments>),
+    /// Say what is in a source, what is broken, and what pretrain would choose
+    Data(Box<DataArguments>),
     /// Show devices, processor, memory and versions
     Doctor(DoctorArguments),
 }

@@ -1,14 +1,16 @@
 //! What the commands do, once arguments are parsed.
 
+mod data;
 mod knn;
 mod output;
 mod pretrain;
-mod progress;
+pub(crate) mod progress;
 mod views;
 
 use crate::arguments::DoctorArguments;
 use crate::exit::Exit;
 
+pub use data::data;
 pub use knn::knn;
 pub use pretrain::pretrain;
 pub use views::views;

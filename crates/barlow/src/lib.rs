@@ -33,6 +33,7 @@ pub fn run(registry: &Registry) -> ExitCode {
     let result = match &arguments.command {
         Command::Pretrain(arguments) => commands::pretrain(arguments, registry),
         Command::Knn(arguments) => commands::knn(arguments),
+        Command::Data(arguments) => commands::data(arguments, registry),
         Command::Views(arguments) => commands::views(arguments, registry),
         Command::Doctor(arguments) => commands::doctor(*arguments),
     };

@@ -23,7 +23,7 @@ pub struct BadImage {
 }
 
 impl BadImage {
-    pub(super) fn new(source: &dyn Source, id: usize, error: &ImageError) -> Self {
+    pub(crate) fn new(source: &dyn Source, id: usize, error: &ImageError) -> Self {
         let mut reason = error.to_string();
         let mut cause = std::error::Error::source(error);
         while let Some(error) = cause {

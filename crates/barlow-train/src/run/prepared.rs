@@ -16,7 +16,7 @@ use crate::event::Event;
 use crate::networks::{Networks, output_dim};
 use crate::run_directory::{Ending, RunState};
 use crate::schedule::Schedule;
-use crate::settings::Settings;
+use crate::settings::{FileSettings, Settings};
 use crate::storage::{Disk, write_atomically};
 
 /// Batches that wait, filled, for the step.
@@ -98,8 +98,9 @@ impl Prepared {
             encoder: encoder.config(data.channels),
             image_size: views.image_size,
             resize: views.resize.max(views.image_size),
-            mean: views.mean.clone(),
-            std: views.std.clone(),
+            mean: views.mean.values().to_vec(),
+            std: views.std.values().to_vec(),
+            files: serde_json::json!(FileSettings::of(data, views)),
             objective: self.state.objective.name().to_owned(),
             epoch: self.state.step / self.loader.steps_per_epoch(),
             version: run.version.to_owned(),

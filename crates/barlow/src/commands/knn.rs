@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use barlow_data::source::Source;
-use barlow_data::views::{RangeConfig, ViewPipeline, ViewPipelineConfig};
+use barlow_data::views::{ViewPipeline, ViewPipelineConfig};
 use barlow_eval::{Features, KnnConfig, RepresentConfig, align_labels, knn as classify, represent};
 use barlow_nn::{Precision, encoder_file};
 use serde_json::json;
@@ -28,6 +28,8 @@ pub fn knn(arguments: &KnnArguments) -> anyhow::Result<Exit> {
     let device = settings.device.parse::<DeviceChoice>()?.open();
     let (encoder, facts) = encoder_file::read(&settings.weights, &device)
         .with_context(|| format!("`{}` cannot be used", settings.weights.display()))?;
+    let files = images::files_of(&facts)
+        .with_context(|| format!("`{}` cannot be used", settings.weights.display()))?;
     let image_size = settings.image_size.unwrap_or(facts.image_size);
     let resize = match (settings.resize, settings.image_size) {
         (Some(resize), _) => resize.max(image_size),
@@ -40,15 +42,16 @@ pub fn knn(arguments: &KnnArguments) -> anyhow::Result<Exit> {
         mean: facts.mean.clone(),
         std: facts.std.clone(),
         resize: Some(resize),
-        range: RangeConfig::Full,
+        range: files.range,
         evaluation_shuffle: None,
         views: vec![],
     })?);
     let workers = images::workers(settings.workers);
     let precision = Precision::of(&settings.precision, &device);
     let config = RepresentConfig { batch_size: settings.batch_size, workers, precision };
-    let train = images::open_labelled(&settings.train, settings.max_images)?;
-    let test = images::open_labelled(&settings.test, settings.max_images)?;
+    let options = images::whole(files.decode, settings.max_images, 0);
+    let train = images::open_labelled(&settings.train, &options)?;
+    let test = images::open_labelled(&settings.test, &options)?;
 
     let progress = Progress::new();
     let features = |source: &Arc<dyn Source>| -> anyhow::Result<Features> {

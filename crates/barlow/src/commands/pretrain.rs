@@ -43,7 +43,7 @@ pub fn pretrain(arguments: &PretrainArguments, registry: &Registry) -> anyhow::R
         output::message(note);
     }
 
-    let source = images::open(&settings.data.source, settings.data.max_images)?;
+    let source = images::open(&settings.data.source, &images::options(&settings))?;
     for remark in source.remarks() {
         output::message(&remark);
     }
@@ -158,13 +158,14 @@ fn probe(
     source: &Arc<dyn barlow_data::source::Source>,
 ) -> anyhow::Result<Probe> {
     let probe = &settings.probe;
+    let whole = images::whole(settings.data.decode.clone(), 0, settings.train.seed);
     let bank = match probe.train.as_str() {
         "" => Arc::clone(source),
-        spec => images::open_labelled(spec, 0)?,
+        spec => images::open_labelled(spec, &whole)?,
     };
     let queries = match probe.test.as_str() {
         "" => None,
-        spec => Some(images::open_labelled(spec, 0)?),
+        spec => Some(images::open_labelled(spec, &whole)?),
     };
     if queries.is_some() && bank.classes().is_empty() {
         bail!(Advised::new(

@@ -1,13 +1,40 @@
 //! What a running command shows: a bar on a terminal, plain lines otherwise.
 
-use std::cell::Cell;
 use std::io::{self, IsTerminal};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use barlow_data::source;
 use barlow_train::event::{Event, Observer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::output;
+
+/// Shows on a terminal how many images were found so far; `clear` ends it.
+pub(crate) struct Finding(ProgressBar);
+
+impl Finding {
+    pub(crate) fn new() -> Self {
+        let bar = if io::stderr().is_terminal() {
+            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5))
+        } else {
+            ProgressBar::hidden()
+        };
+        let style = ProgressStyle::with_template("{pos} images found, {elapsed}");
+        bar.set_style(style.expect("the template is right"));
+        Self(bar)
+    }
+
+    /// What a source reports to while it is opened.
+    pub(crate) fn progress(&self) -> source::Progress {
+        let bar = self.0.clone();
+        source::Progress::new(move |images| bar.set_position(images as u64))
+    }
+
+    pub(crate) fn clear(self) {
+        self.0.finish_and_clear();
+    }
+}
 
 /// Shows a run on stderr.
 pub(super) struct Progress {
@@ -15,7 +42,7 @@ pub(super) struct Progress {
     /// Steps in the run.
     total_steps: u64,
     /// What the bar counts now: a change begins its estimate anew.
-    counted: Cell<Counted>,
+    counted: Mutex<Counted>,
 }
 
 /// What the bar counts.
@@ -37,7 +64,7 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(500));
             bar
         });
-        Self { bar, total_steps: 0, counted: Cell::new(Counted::Nothing) }
+        Self { bar, total_steps: 0, counted: Mutex::new(Counted::Nothing) }
     }
 
     fn line(&self, text: &str) {
@@ -52,12 +79,18 @@ impl Progress {
         self.count(Counted::Images, images as u64, of as u64, || "images evaluated,".to_owned());
     }
 
+    /// Shows how many images of a source were looked at.
+    pub(super) fn looking(&self, images: usize, of: usize) {
+        self.count(Counted::Images, images as u64, of as u64, || "images looked at,".to_owned());
+    }
+
     fn count(&self, what: Counted, done: u64, of: u64, message: impl FnOnce() -> String) {
         if let Some(bar) = &self.bar {
             bar.set_length(of);
             bar.set_position(done);
             bar.set_message(message());
-            if self.counted.replace(what) != what {
+            let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+            if std::mem::replace(&mut *counted, what) != what {
                 bar.reset_eta();
             }
         }

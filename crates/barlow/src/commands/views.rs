@@ -29,7 +29,7 @@ pub fn views(arguments: &ViewsArguments, registry: &Registry) -> anyhow::Result<
         output::message(note);
     }
     let mut settings = resolution.settings;
-    let source = images::open(&settings.data.source, settings.data.max_images)?;
+    let source = images::open(&settings.data.source, &images::options(&settings))?;
     images::settle(&mut settings, &*source)?;
     let pipeline = images::pipeline(&settings)?;
 

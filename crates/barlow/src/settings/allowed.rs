@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use barlow_data::source::SourceSpec;
+use barlow_data::source::{SourceSpec, check_pattern};
+use barlow_data::views::ViewPipelineConfig;
 use barlow_nn::Widths;
 use toml::Value;
 
@@ -27,6 +28,9 @@ pub(super) const FRACTION: Bounds = Bounds { min: 0.0, max: 1.0, is_min_allowed:
 pub(super) const NON_NEGATIVE: Bounds = Bounds { min: 0.0, max: f64::MAX, is_min_allowed: true };
 /// More than 0; to be completed by a `max`.
 pub(super) const ABOVE_ZERO: Bounds = Bounds { min: 0.0, max: f64::MAX, is_min_allowed: false };
+
+/// Stands for numbers that the program finds out.
+const AUTO: &str = "auto";
 
 /// Why a value is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,24 +68,20 @@ impl Kind {
             Self::Integer { .. } => text.trim().replace('_', "").parse().ok().map(Value::Integer),
             Self::Number(_) => number(text).map(Value::Float),
             Self::Boolean => text.trim().parse().ok().map(Value::Boolean),
+            Self::PerChannel(_) if text.trim() == AUTO => Some(Value::String(AUTO.to_owned())),
             Self::PerChannel(_) | Self::Interval(_) => {
-                let text = text.trim();
-                let inner = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
-                let inner = inner.unwrap_or(text).trim();
-                let parts = inner.split(',').filter(|_| !inner.is_empty());
-                parts
-                    .map(|part| number(part).map(Value::Float))
-                    .collect::<Option<_>>()
-                    .map(Value::Array)
+                let numbers = parts(text).map(|part| number(part).map(Value::Float));
+                numbers.collect::<Option<_>>().map(Value::Array)
+            }
+            Self::Patterns => {
+                Some(Value::Array(parts(text).map(|part| unquoted(part).into()).collect()))
             }
             Self::Choice(_)
             | Self::Objective
             | Self::Source { .. }
             | Self::Widths
-            | Self::Device => {
-                let quoted = text.strip_prefix('"').and_then(|t| t.strip_suffix('"'));
-                Some(Value::String(quoted.unwrap_or(text).to_owned()))
-            }
+            | Self::Device
+            | Self::Text => Some(Value::String(unquoted(text).to_owned())),
         }
     }
 
@@ -96,8 +96,9 @@ impl Kind {
             Self::Source { may_be_empty } => {
                 let or_empty = if may_be_empty { ", or nothing" } else { "" };
                 format!(
-                    "a directory, a list file (.txt, .csv, .jsonl), `synthetic[:N[:SEED]]`, \
-                     `fashion-mnist[:train|:test]` or `idx:IMAGES[,LABELS]`{or_empty}"
+                    "a directory, a list file (.txt, .csv, .jsonl), tar shards (`a-{{000..099}}.tar`), \
+                     `synthetic[:N[:SEED]]`, `fashion-mnist[:train|:test]`, `idx:IMAGES[,LABELS]`, \
+                     `cifar10:DIR[:train|:test]`, `cifar100:...` or a mix of these{or_empty}"
                 )
             }
             Self::Widths => "widths such as `512-512-512`, each from 1 to 65536".to_owned(),
@@ -108,8 +109,10 @@ impl Kind {
                 )
             }
             Self::PerChannel(bounds) => {
-                format!("no number, or one for each of 1 or 3 channels, {bounds}")
+                format!("no number, one for each channel, {bounds}, or `auto`")
             }
+            Self::Patterns => "patterns of paths, as `*.png` or `train/**`".to_owned(),
+            Self::Text => "a text".to_owned(),
             Self::Interval(bounds) => {
                 format!("two numbers {bounds}, the lower one first")
             }
@@ -130,19 +133,29 @@ impl Kind {
                 .map(Value::Float)
                 .ok_or_else(|| refusal(None)),
             Self::Boolean => value.as_bool().map(Value::Boolean).ok_or_else(|| refusal(None)),
+            Self::PerChannel(_) if value.as_str() == Some(AUTO) => Ok(value.clone()),
             Self::PerChannel(bounds) => numbers(value, bounds)
-                .filter(|numbers| matches!(numbers.len(), 0 | 1 | 3))
+                .filter(|numbers| numbers.len() <= ViewPipelineConfig::MAX_CHANNELS)
                 .map(|numbers| floats(&numbers))
                 .ok_or_else(|| refusal(None)),
             Self::Interval(bounds) => numbers(value, bounds)
                 .filter(|numbers| matches!(numbers[..], [low, high] if low <= high))
                 .map(|numbers| floats(&numbers))
                 .ok_or_else(|| refusal(None)),
+            Self::Patterns => {
+                let patterns = value.as_array().ok_or_else(|| refusal(None))?;
+                for pattern in patterns {
+                    let text = pattern.as_str().ok_or_else(|| refusal(None))?;
+                    check_pattern(text).map_err(|error| refusal(Some(error.to_string())))?;
+                }
+                Ok(value.clone())
+            }
             Self::Choice(_)
             | Self::Objective
             | Self::Source { .. }
             | Self::Widths
-            | Self::Device => {
+            | Self::Device
+            | Self::Text => {
                 let text = value.as_str().ok_or_else(|| refusal(None))?;
                 self.judge_text(text, objectives).map_err(refusal)?;
                 Ok(Value::String(text.to_owned()))
@@ -173,13 +186,26 @@ impl Kind {
             Self::Device => {
                 text.parse::<DeviceChoice>().map(drop).map_err(|error| Some(error.to_string()))
             }
+            Self::Text => Ok(()),
             Self::Integer { .. }
             | Self::Number(_)
             | Self::Boolean
             | Self::PerChannel(_)
+            | Self::Patterns
             | Self::Interval(_) => Err(None),
         }
     }
+}
+
+/// What stands between brackets, or without them, by commas.
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    let text = text.trim();
+    let inner = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text).trim();
+    inner.split(',').map(str::trim).filter(move |_| !inner.is_empty())
+}
+
+fn unquoted(text: &str) -> &str {
+    text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text)
 }
 
 fn one_of(words: &[&str]) -> String {

@@ -82,13 +82,15 @@ pub fn changed_keys(old: &Settings, new: &Settings) -> Vec<(String, String, Stri
 #[cfg(test)]
 mod tests {
     use super::super::keys;
+    use barlow_train::settings::ChannelValues;
+
     use super::*;
 
     fn unusual() -> Settings {
         let mut settings = Settings::default();
         settings.data.source = "a \"quoted\" path\\with\nline".to_owned();
-        settings.views.mean = vec![0.286];
-        settings.views.std = vec![0.353];
+        settings.views.mean = ChannelValues::Given(vec![0.286]);
+        settings.views.std = ChannelValues::Given(vec![0.353]);
         settings.views.a.crop_scale = [0.1, 1.0 / 3.0];
         settings.optimizer.weight_decay = 1.5e-6;
         settings.train.seed = i64::MAX as u64;

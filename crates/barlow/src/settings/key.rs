@@ -45,8 +45,12 @@ pub enum Kind {
     Widths,
     /// Where to compute.
     Device,
-    /// No number, or one for each of 1 or 3 channels.
+    /// No number, one for each channel, or `auto`.
     PerChannel(Bounds),
+    /// Patterns of paths.
+    Patterns,
+    /// Any text.
+    Text,
     /// Lowest and highest of what is drawn.
     Interval(Bounds),
 }

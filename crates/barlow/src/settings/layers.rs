@@ -117,6 +117,10 @@ impl Judged<'_> {
         self.values.get(key)?.as_array().map(Vec::len)
     }
 
+    pub(super) fn numbers(&self, key: &str) -> Option<Vec<f64>> {
+        self.values.get(key)?.as_array()?.iter().map(Value::as_float).collect()
+    }
+
     /// The problem that a value does not fit the others.
     pub(super) fn problem(&self, key: &str, allowed: String, hint: Option<&str>) -> Problem {
         let given = &self.layers.given[key];

@@ -9,7 +9,7 @@ use super::problem::Problem;
 pub(super) fn check(judged: &Judged<'_>, problems: &mut Vec<Problem>) {
     problems.extend(
         [
-            channels(judged),
+            range(judged),
             per_channel(judged, "views.mean"),
             per_channel(judged, "views.std"),
             mean_and_std(judged),
@@ -23,17 +23,24 @@ pub(super) fn check(judged: &Judged<'_>, problems: &mut Vec<Problem>) {
     );
 }
 
-fn channels(judged: &Judged<'_>) -> Option<Problem> {
-    (judged.integer("data.channels")? == 2).then(|| {
-        judged.problem("data.channels", "1, 3, or 0 to take what the images have".to_owned(), None)
-    })
+/// Percentiles and limits need two different ends.
+fn range(judged: &Judged<'_>) -> Option<Problem> {
+    let [low, high] = judged.numbers("views.range_ends")?[..] else { return None };
+    let allowed = match judged.text("views.range")? {
+        "percentiles" if !(0.0 <= low && low < high && high <= 100.0) => {
+            "two percentiles, 0 <= low < high <= 100, as `views.range` is \"percentiles\""
+        }
+        "limits" if low >= high => "two samples, low < high, as `views.range` is \"limits\"",
+        _ => return None,
+    };
+    Some(judged.problem("views.range_ends", allowed.to_owned(), None))
 }
 
 /// A list with a number per channel has as many as there are channels.
 fn per_channel(judged: &Judged<'_>, key: &str) -> Option<Problem> {
     let channels = usize::try_from(judged.integer("data.channels")?).ok()?;
     let length = judged.length(key)?;
-    let is_right = length == 0 || channels == 0 || channels == 2 || length == channels;
+    let is_right = length == 0 || channels == 0 || length == channels;
     (!is_right).then(|| {
         let allowed = format!("{channels} number(s), as `data.channels` is {channels}, or []");
         judged.problem(key, allowed, None)

@@ -3,6 +3,8 @@
 //! The order is that of `config.toml`. A test holds the list to the fields of
 //! [`Settings`](barlow_train::settings::Settings).
 
+use barlow_data::views::ViewPipelineConfig;
+
 use super::allowed::{ABOVE_ZERO, Bounds, FRACTION, NON_NEGATIVE};
 use super::key::{Key, Kind};
 
@@ -18,7 +20,15 @@ const FRACTION_KIND: Kind = Kind::Number(FRACTION);
 const RATE: Kind = Kind::Number(Bounds { max: 10_000.0, ..NON_NEGATIVE });
 /// Factors of brightness and the like are up to `1 + x`.
 const JITTER: Kind = Kind::Number(Bounds { max: 10.0, ..NON_NEGATIVE });
-const FREE_ON_RESUME: [&str; 3] = ["data.workers", "train.device", "train.log_every_steps"];
+/// As many as the views take.
+const MOST_CHANNELS: i64 = ViewPipelineConfig::MAX_CHANNELS as i64;
+const FREE_ON_RESUME: [&str; 5] = [
+    "data.workers",
+    "data.cache_folder",
+    "data.cache_max_bytes",
+    "train.device",
+    "train.log_every_steps",
+];
 
 const BEFORE_VIEWS: &[Row] = &[
     (
@@ -26,11 +36,18 @@ const BEFORE_VIEWS: &[Row] = &[
         Kind::Source { may_be_empty: false },
         "images: a directory, a list file, `synthetic[:N[:SEED]]`, `fashion-mnist`, `idx:IMAGES`",
     ),
-    ("data.max_images", COUNT, "the first so many images; 0 for all"),
+    ("data.include", Kind::Patterns, "paths that are wanted, as `*.png`; [] for all"),
+    ("data.exclude", Kind::Patterns, "paths that are not wanted, as `thumbnails/`"),
+    (
+        "data.fraction",
+        Kind::Number(Bounds { max: 1.0, ..ABOVE_ZERO }),
+        "share of each class's images that is taken, by chance under `train.seed`",
+    ),
+    ("data.max_images", COUNT, "the first so many images of what is left; 0 for all"),
     (
         "data.channels",
-        Kind::Integer { min: 0, max: 3 },
-        "channels of the network's input, 1 or 3; 0 to take what the images have",
+        Kind::Integer { min: 0, max: MOST_CHANNELS },
+        "channels of the network's input; 0 to take what the images have",
     ),
     (
         "data.workers",
@@ -43,10 +60,57 @@ const BEFORE_VIEWS: &[Row] = &[
         "share of unreadable images (0..1) above which the run ends",
     ),
     (
+        "data.cache_folder",
+        Kind::Text,
+        "folder where decoded images are kept for later epochs and runs; empty for nowhere",
+    ),
+    (
+        "data.cache_max_bytes",
+        Kind::Integer { min: 0, max: i64::MAX },
+        "most bytes that one source may take there",
+    ),
+    (
         "data.synthetic_version",
         Kind::Integer { min: 0, max: 4_294_967_295 },
         "version of the synthetic images' generator; written by the program",
     ),
+    (
+        "data.decode.alpha",
+        Kind::Choice(&["drop", "composite"]),
+        "whether transparency is dropped, or images are laid over a background",
+    ),
+    (
+        "data.decode.alpha_background",
+        Kind::Number(FRACTION),
+        "grey of that background, 0 (black) to 1 (white)",
+    ),
+    ("data.decode.orientation", Kind::Boolean, "whether an EXIF or TIFF orientation is applied"),
+    (
+        "data.decode.pages",
+        Kind::Choice(&["first", "channels", "samples"]),
+        "of a TIFF's pages: the first, all as channels of one image, or each an image",
+    ),
+    (
+        "data.decode.npy_layout",
+        Kind::Choice(&["auto", "hwc", "chw"]),
+        "axes of .npy arrays: channels last, first, or where the smallest dimension is",
+    ),
+    (
+        "data.decode.max_file_bytes",
+        Kind::Integer { min: 1, max: i64::MAX },
+        "larger files are bad images",
+    ),
+    (
+        "data.decode.max_pixels",
+        Kind::Integer { min: 1, max: 1 << 40 },
+        "images of more pixels are bad images",
+    ),
+    (
+        "data.decode.max_scans",
+        Kind::Integer { min: 1, max: MANY },
+        "most scans of a progressive JPEG",
+    ),
+    ("data.decode.max_pages", Kind::Integer { min: 1, max: MANY }, "most pages of a TIFF"),
     ("views.image_size", Kind::Integer { min: 8, max: WIDEST_PX }, "side of the views, pixels"),
     (
         "views.resize",
@@ -54,18 +118,38 @@ const BEFORE_VIEWS: &[Row] = &[
         "shorter side before the centre crop of the evaluation view, pixels; 0 for `image_size`",
     ),
     (
+        "views.range",
+        Kind::Choice(&["full", "percentiles", "limits"]),
+        "what becomes 0 and 1: the ends of the files' depth, percentiles of each image, given values",
+    ),
+    (
+        "views.range_ends",
+        Kind::Interval(Bounds { min: -1e30, max: 1e30, is_min_allowed: true }),
+        "the two percentiles (0 to 100) or the two limits, low one first",
+    ),
+    (
         "views.mean",
         Kind::PerChannel(Bounds { min: -100.0, max: 100.0, is_min_allowed: true }),
-        "subtracted from each channel (values 0..1); [] for ImageNet's",
+        "subtracted from each channel (values 0..1); auto to measure it, [] for ImageNet's",
     ),
     (
         "views.std",
         Kind::PerChannel(Bounds { max: 100.0, ..ABOVE_ZERO }),
-        "divides each channel; [] for ImageNet's",
+        "divides each channel; auto to measure it, [] for ImageNet's",
+    ),
+    (
+        "views.small_views",
+        Kind::Integer { min: 0, max: 64 },
+        "small views beside the two large ones (multi-crop)",
+    ),
+    (
+        "views.small_image_size",
+        Kind::Integer { min: 8, max: WIDEST_PX },
+        "side of the small views, pixels",
     ),
 ];
 
-/// Keys of each view's distribution, below `views.a` and `views.b`.
+/// Keys of each view's distribution, below `views.a`, `views.b` and `views.small`.
 const OF_A_VIEW: &[Row] = &[
     (
         "crop_scale",
@@ -78,6 +162,8 @@ const OF_A_VIEW: &[Row] = &[
         "width over height of the crop, lowest and highest",
     ),
     ("flip_probability", FRACTION_KIND, "probability of mirroring left and right"),
+    ("vertical_flip_probability", FRACTION_KIND, "probability of mirroring top and bottom"),
+    ("rotation_probability", FRACTION_KIND, "probability of turning by 0 to 3 quarters"),
     ("vertical_flip_probability", FRACTION_KIND, "probability of mirroring top and bottom"),
     ("rotation_probability", FRACTION_KIND, "probability of turning by 0 to 3 quarters"),
     ("jitter_probability", FRACTION_KIND, "probability of colour jitter"),
@@ -100,6 +186,23 @@ const OF_A_VIEW: &[Row] = &[
         "solarize_probability",
         FRACTION_KIND,
         "probability of inverting what is 128 or brighter (of 255)",
+    ),
+    ("equalize_probability", FRACTION_KIND, "probability of spreading each channel's histogram"),
+    (
+        "shuffle",
+        Kind::Choice(&["none", "fixed", "fresh"]),
+        "pixels change places: never, all views alike, or each view by chance (an experiment)",
+    ),
+    ("erase_probability", FRACTION_KIND, "probability of erasing a rectangle"),
+    (
+        "erase_scale",
+        Kind::Interval(FRACTION),
+        "area of that rectangle as a share of the view's, lowest and highest",
+    ),
+    (
+        "erase_ratio",
+        Kind::Interval(Bounds { max: 100.0, ..ABOVE_ZERO }),
+        "height over width of that rectangle, lowest and highest",
     ),
     ("equalize_probability", FRACTION_KIND, "probability of spreading each channel's histogram"),
     (
@@ -238,7 +341,7 @@ pub(super) fn all() -> Vec<Key> {
     };
     let plain = |row: &Row| key(row.0.to_owned(), row);
     let mut keys: Vec<Key> = BEFORE_VIEWS.iter().map(plain).collect();
-    for view in ["a", "b"] {
+    for view in ["a", "b", "small"] {
         keys.extend(OF_A_VIEW.iter().map(|row| key(format!("views.{view}.{}", row.0), row)));
     }
     keys.extend(AFTER_VIEWS.iter().map(plain));

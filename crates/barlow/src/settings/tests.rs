@@ -1,3 +1,4 @@
+use barlow_train::settings::{Auto, ChannelValues};
 use std::collections::BTreeSet;
 use std::fs;
 
@@ -175,12 +176,20 @@ fn values_out_of_range_are_refused() {
         "views.a.crop_scale=[0.9,0.1]",
         "views.a.crop_scale=[0.1,0.2,0.3]",
         "views.b.blur_sigma=1",
-        "views.mean=[1,2]",
+        "views.mean=automatic",
+        "data.include=[a",
+        "data.fraction=0",
+        "data.fraction=1.1",
+        "data.decode.alpha=white",
+        "views.range=0-1",
+        "views.range_ends=[5]",
+        "views.small.hue=0.6",
+        "views.b.shuffle=some",
         "views.std=[0]",
-        "data.channels=2",
+        "data.channels=65",
         "data.source=synthetic:0",
         "data.source=",
-        "data.source=cifar10:folder",
+        "data.source=cifar10:",
         "projector.widths=512-",
         "projector.widths=512-0",
         "projector.widths=65537",
@@ -220,6 +229,9 @@ fn values_that_disagree_are_refused() {
         (&["data.channels=3", "views.std=1"], "views.std"),
         (&["views.mean=1", "views.std=1,2,3"], "views.std"),
         (&["train.batch_size=64", "data.max_images=63"], "data.max_images"),
+        (&["views.range=percentiles", "views.range_ends=-1,99"], "views.range_ends"),
+        (&["views.range=percentiles", "views.range_ends=5,5"], "views.range_ends"),
+        (&["views.range=limits", "views.range_ends=7,7"], "views.range_ends"),
         (&["data.synthetic_version=999999"], "data.synthetic_version"),
     ] {
         let problems = resolve(&set(assignments), &OBJECTIVES).unwrap_err();
@@ -238,7 +250,24 @@ fn lists_may_be_typed_with_and_without_brackets() {
     }
     for text in ["", "[]"] {
         let settings = resolved(&["data.source=fashion-mnist", &format!("views.mean={text}")]);
-        assert!(settings.settings.views.mean.is_empty());
+        assert!(settings.settings.views.mean.values().is_empty());
+    }
+}
+
+#[test]
+fn mean_and_std_may_be_left_to_the_images() {
+    let resolution = resolved(&["data.source=folder", "views.mean=auto", "views.std=[0.2, 0.3]"]);
+    assert_eq!(resolution.settings.views.mean, ChannelValues::Measured(Auto::Auto));
+    assert_eq!(resolution.settings.views.std, ChannelValues::Given(vec![0.2, 0.3]));
+    let again = in_file(&to_config_toml(&resolution.settings, "header"), None).unwrap();
+    assert_eq!(again.settings, resolution.settings);
+}
+
+#[test]
+fn patterns_may_be_typed_with_and_without_brackets() {
+    for text in ["*.png,a/**", "[\"*.png\", \"a/**\"]"] {
+        let settings = resolved(&["data.source=folder", &format!("data.include={text}")]).settings;
+        assert_eq!(settings.data.include, ["*.png", "a/**"], "{text}");
     }
 }
 
