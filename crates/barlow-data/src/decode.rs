@@ -132,6 +132,24 @@ fn file_bytes(path: &Path, options: &DecodeOptions) -> Result<Vec<u8>, ImageErro
     Ok(bytes)
 }
 
+/// The format of a file that begins with `bytes` (16 are enough), as `JPEG`, whether it is read here
+/// or not; none if it is of no format that is known.
+pub fn format_name(bytes: &[u8]) -> Option<&'static str> {
+    match Format::of(bytes) {
+        Ok(format) => Some(format.name()),
+        Err(ImageError::UnsupportedFormat { format }) => Some(format),
+        Err(_) => None,
+    }
+}
+
+/// The format of a file by its first bytes, as [`format_name`]; none if it cannot be read.
+pub fn file_format(path: &Path, options: &DecodeOptions) -> Option<&'static str> {
+    let (file, _) = open(path, options).ok()?;
+    let mut beginning = Vec::new();
+    file.take(MAGIC_BYTES).read_to_end(&mut beginning).ok()?;
+    format_name(&beginning)
+}
+
 /// Decodes an image of any size and depth; of a TIFF or an animation, the first page or frame.
 ///
 /// # Errors

@@ -99,6 +99,10 @@ impl Source for Directory {
         self.files.name(id)
     }
 
+    fn format(&self, id: usize) -> Option<&'static str> {
+        self.files.format(id)
+    }
+
     fn label(&self, id: usize) -> Option<usize> {
         self.labels.label(&self.files.paths, self.files.file(id))
     }

@@ -55,6 +55,10 @@ impl Files {
         decode::read_page(&self.full_path(file), page, &self.decode)
     }
 
+    pub(super) fn format(&self, id: usize) -> Option<&'static str> {
+        decode::file_format(&self.full_path(self.file(id)), &self.decode)
+    }
+
     pub(super) fn name(&self, id: usize) -> String {
         let path = self.full_path(self.file(id));
         native::printable(path.as_os_str().as_encoded_bytes()) + &self.pages.suffix(id)

@@ -28,6 +28,10 @@ impl Source for FirstImages {
         self.whole.load(id)
     }
 
+    fn format(&self, id: usize) -> Option<&'static str> {
+        self.whole.format(id)
+    }
+
     fn name(&self, id: usize) -> String {
         self.whole.name(id)
     }

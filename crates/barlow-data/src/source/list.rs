@@ -106,6 +106,10 @@ impl Source for List {
         self.files.name(id)
     }
 
+    fn format(&self, id: usize) -> Option<&'static str> {
+        self.files.format(id)
+    }
+
     fn label(&self, id: usize) -> Option<usize> {
         self.labels[self.files.file(id)].map(|label| label as usize)
     }

@@ -89,6 +89,11 @@ impl Source for Mixed {
         source.load(id)
     }
 
+    fn format(&self, id: usize) -> Option<&'static str> {
+        let (_, source, id) = self.locate(id);
+        source.format(id)
+    }
+
     fn name(&self, id: usize) -> String {
         let (_, source, id) = self.locate(id);
         source.name(id)

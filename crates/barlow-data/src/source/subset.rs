@@ -77,6 +77,10 @@ impl Source for Subset {
         self.whole.load(self.ids[id])
     }
 
+    fn format(&self, id: usize) -> Option<&'static str> {
+        self.whole.format(self.ids[id])
+    }
+
     fn name(&self, id: usize) -> String {
         self.whole.name(self.ids[id])
     }

@@ -232,6 +232,12 @@ impl Source for Tar {
         decode::decode_page(&self.read(member)?, page, &self.decode)
     }
 
+    fn format(&self, id: usize) -> Option<&'static str> {
+        let Row { place, shard } = self.rows[self.pages.locate(id).0];
+        let beginning = Place { bytes: place.bytes.min(16), ..place };
+        decode::format_name(&self.shards.read(shard as usize, beginning, 16).ok()?)
+    }
+
     fn name(&self, id: usize) -> String {
         let (member, _) = self.pages.locate(id);
         let shard = self.shards.path(self.rows[member].shard as usize);

@@ -103,7 +103,7 @@ fn print(arguments: &ViewsArguments, drawn: &[Value]) -> anyhow::Result<()> {
         output::json(&drawn)?;
     } else if arguments.parameters {
         let line = |drawn: &Value| {
-            let view = if drawn["view"] == 0 { "a" } else { "b" };
+            let view = view_name(drawn["view"].as_u64().unwrap_or_default());
             format!(
                 "position {} view {view} of {}: {}",
                 drawn["position"], drawn["name"], drawn["parameters"]
@@ -112,4 +112,13 @@ fn print(arguments: &ViewsArguments, drawn: &[Value]) -> anyhow::Result<()> {
         output::text(&drawn.iter().map(line).collect::<Vec<_>>().join("\n"))?;
     }
     Ok(())
+}
+
+/// What the configuration calls a view.
+fn view_name(view: u64) -> String {
+    match view {
+        0 => "a".to_owned(),
+        1 => "b".to_owned(),
+        small => format!("small {}", small - 1),
+    }
 }

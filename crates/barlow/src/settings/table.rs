@@ -164,8 +164,6 @@ const OF_A_VIEW: &[Row] = &[
     ("flip_probability", FRACTION_KIND, "probability of mirroring left and right"),
     ("vertical_flip_probability", FRACTION_KIND, "probability of mirroring top and bottom"),
     ("rotation_probability", FRACTION_KIND, "probability of turning by 0 to 3 quarters"),
-    ("vertical_flip_probability", FRACTION_KIND, "probability of mirroring top and bottom"),
-    ("rotation_probability", FRACTION_KIND, "probability of turning by 0 to 3 quarters"),
     ("jitter_probability", FRACTION_KIND, "probability of colour jitter"),
     ("brightness", JITTER, "brightness factors are max(0, 1 - x) to 1 + x; 0 for none"),
     ("contrast", JITTER, "contrast factors are max(0, 1 - x) to 1 + x; 0 for none"),
@@ -186,23 +184,6 @@ const OF_A_VIEW: &[Row] = &[
         "solarize_probability",
         FRACTION_KIND,
         "probability of inverting what is 128 or brighter (of 255)",
-    ),
-    ("equalize_probability", FRACTION_KIND, "probability of spreading each channel's histogram"),
-    (
-        "shuffle",
-        Kind::Choice(&["none", "fixed", "fresh"]),
-        "pixels change places: never, all views alike, or each view by chance (an experiment)",
-    ),
-    ("erase_probability", FRACTION_KIND, "probability of erasing a rectangle"),
-    (
-        "erase_scale",
-        Kind::Interval(FRACTION),
-        "area of that rectangle as a share of the view's, lowest and highest",
-    ),
-    (
-        "erase_ratio",
-        Kind::Interval(Bounds { max: 100.0, ..ABOVE_ZERO }),
-        "height over width of that rectangle, lowest and highest",
     ),
     ("equalize_probability", FRACTION_KIND, "probability of spreading each channel's histogram"),
     (
