@@ -75,7 +75,7 @@ fn a_folder_without_one_decodable_image_is_refused() {
     for index in 0..16 {
         fs::write(folder.join(format!("{index:03}.png")), b"these bytes are no image").unwrap();
     }
-    let said = ["none of 16 images", "`images/000.png`", "hint: check that these are JPEG or PNG"];
+    let said = ["none of 16 images", "`images/000.png`", "hint: see what the source holds"];
     assert_refused(&playground, &on_folder(&[]), &said);
 }
 

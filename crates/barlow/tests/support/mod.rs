@@ -83,6 +83,8 @@ impl Playground {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(arguments).current_dir(&self.folder).stdin(Stdio::null());
+        // Listings are kept here, not among the user's own.
+        command.env("XDG_CACHE_HOME", self.path("cache"));
         command
     }
 
@@ -96,6 +98,7 @@ impl Playground {
         let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
         let mut command = Command::new("bash");
         command.args(["-c", &script]).arg(&self.program).args(arguments);
+        command.env("XDG_CACHE_HOME", self.path("cache"));
         Ended::of(command.current_dir(&self.folder).stdin(Stdio::null()))
     }
 
