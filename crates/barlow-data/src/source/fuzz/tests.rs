@@ -1,45 +1,12 @@
 use std::time::{Duration, Instant};
 
-use barlow_random::{Key, Stream};
+use barlow_testing::mutate::mutated;
 
 use super::*;
 use crate::source::stored::{put_bytes, put_number};
 
 /// No input may take longer, on a machine however busy.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// A damaged copy: bits flipped, bytes set to extreme values, pieces deleted, inserted, doubled or
-/// swapped in from elsewhere, the end cut off.
-fn mutated(original: &[u8], seed: u64) -> Vec<u8> {
-    let mut draws = Key { seed, purpose: 1, ..Key::default() }.stream();
-    let mut bytes = original.to_vec();
-    for _ in 0..1 + draws.below(4) {
-        let place = |draws: &mut Stream, len: usize| {
-            let start = draws.below(len as u64 + 1) as usize;
-            start..(start + 1 + draws.below(64) as usize).min(len).max(start)
-        };
-        let here = place(&mut draws, bytes.len());
-        match draws.below(6) {
-            0 => bytes[here.clone()].iter_mut().take(1).for_each(|byte| *byte ^= 1 << (seed % 8)),
-            1 => {
-                let extreme = [0, 1, 0x7f, 0x80, 0xfe, 0xff][draws.below(6) as usize];
-                let count = 1 << draws.below(4);
-                bytes[here].iter_mut().take(count).for_each(|byte| *byte = extreme);
-            }
-            2 => drop(bytes.drain(here)),
-            3 => {
-                let piece = bytes[here.clone()].to_vec();
-                bytes.splice(here.start..here.start, piece);
-            }
-            4 => {
-                let piece = original[place(&mut draws, original.len())].to_vec();
-                bytes.splice(here, piece);
-            }
-            _ => bytes.truncate(draws.below(bytes.len() as u64 + 1) as usize),
-        }
-    }
-    bytes
-}
 
 /// Makes the check sums of tar headers right, so that what is behind them is reached.
 fn with_right_sums(mut archive: Vec<u8>) -> Vec<u8> {
