@@ -4,6 +4,8 @@
 //!
 //! Memory is the growth of the process over the opening, and its peak, as Linux tells them.
 
+#![allow(clippy::print_stdout, reason = "a program of its own")]
+
 use std::path::PathBuf;
 use std::time::Instant;
 

@@ -65,7 +65,18 @@ fn the_parameters_of_a_position_depend_on_seed_and_epoch_only() {
         assert_eq!([&drawn["position"], &drawn["view"]], [index / 2, index % 2]);
         let parameters = drawn["parameters"].as_object().unwrap();
         let names: Vec<&str> = parameters.keys().map(String::as_str).collect();
-        assert_eq!(names, ["blur_sigma", "crop", "flip", "grayscale", "jitter", "solarize"]);
+        let expected = [
+            "blur_sigma",
+            "crop",
+            "equalize",
+            "erase",
+            "flip",
+            "grayscale",
+            "jitter",
+            "quarter_turns",
+        ];
+        assert_eq!(names[..8], expected);
+        assert_eq!(names[8..], ["shuffle", "solarize", "vertical_flip"]);
         // The quick preset never solarises the first view.
         assert!(drawn["view"] == 1 || parameters["solarize"] == false);
     }

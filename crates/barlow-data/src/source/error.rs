@@ -172,9 +172,9 @@ fn display_all(paths: &[PathBuf]) -> String {
 /// The first paths, and how many more there are.
 fn display_some(paths: &[PathBuf]) -> String {
     const SHOWN: usize = 20;
-    let mut text = display_all(&paths[..paths.len().min(SHOWN)]);
-    if let more @ 1.. = paths.len().saturating_sub(SHOWN) {
-        text.push_str(&format!(" and {more} more"));
+    let shown = display_all(&paths[..paths.len().min(SHOWN)]);
+    match paths.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
-    text
 }

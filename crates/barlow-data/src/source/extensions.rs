@@ -1,9 +1,9 @@
 //! Which names are those of images.
 
 /// What the names of image files end in, in any case.
-pub const IMAGE_EXTENSIONS: [&str; 15] = [
+pub const IMAGE_EXTENSIONS: [&str; 16] = [
     "jpg", "jpeg", "jpe", "jfif", "png", "tif", "tiff", "webp", "bmp", "gif", "pbm", "pgm", "ppm",
-    "pnm", "npy",
+    "pnm", "pam", "npy",
 ];
 
 /// Whether a name or path is that of an image.

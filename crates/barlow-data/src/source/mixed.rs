@@ -188,7 +188,9 @@ mod tests {
             let path = folder.path().join(name);
             let lines: Vec<_> = labels.iter().map(|label| format!("x.png,{label}\n")).collect();
             std::fs::write(&path, lines.concat()).unwrap();
-            Arc::new(crate::source::List::open(&path, &Default::default()).unwrap())
+            Arc::new(
+                crate::source::List::open(&path, &crate::source::OpenOptions::default()).unwrap(),
+            )
         };
         let one = Weight::parse("1").unwrap();
         let sources =

@@ -51,14 +51,12 @@ impl PathTable {
     pub(super) fn add_path(&mut self, path: &[u8], numbers: &mut FolderNumbers) {
         let cut = path.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
         let (folder, name) = path.split_at(cut);
-        let number = match numbers.get(folder) {
-            Some(&number) => number,
-            None => {
-                let number = self.add_folder(folder);
-                numbers.insert(folder.into(), number);
-                number
-            }
-        };
+        let known = numbers.get(folder).copied();
+        let number = known.unwrap_or_else(|| {
+            let number = self.add_folder(folder);
+            numbers.insert(folder.into(), number);
+            number
+        });
         self.add(number, name);
     }
 

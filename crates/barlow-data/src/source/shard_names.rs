@@ -34,7 +34,9 @@ pub(super) fn expand(pattern: &str) -> Result<Vec<String>, RangeError> {
             .collect();
         rest = after;
     }
-    names.iter_mut().for_each(|name| name.push_str(rest));
+    for name in &mut names {
+        name.push_str(rest);
+    }
     Ok(names)
 }
 

@@ -23,7 +23,8 @@ pub(super) fn name_of(parts: &[&[u8]]) -> String {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
     }
-    hash.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    let half = hash.finalize().into_iter().take(16);
+    format!("{:032x}", half.fold(0u128, |number, byte| number << 8 | u128::from(byte)))
 }
 
 /// Writes a file whole or not at all; the folder is made where it does not exist.

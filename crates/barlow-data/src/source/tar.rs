@@ -110,7 +110,7 @@ impl Tar {
         let labels = if classes.is_empty() {
             Labels::Folders(FirstFolders::of(&paths))
         } else {
-            let (ranks, classes) = in_natural_order(classes);
+            let (ranks, classes) = in_natural_order(&classes);
             let rank = |label: u32| label.checked_sub(1).map_or(0, |at| ranks[at as usize] + 1);
             Labels::Members(order.iter().map(|&id| rank(labels[id])).collect(), classes)
         };
@@ -212,7 +212,7 @@ impl Gathered {
 }
 
 /// The place of each text in natural order, and all in that order.
-fn in_natural_order(texts: Vec<String>) -> (Vec<u32>, Vec<String>) {
+fn in_natural_order(texts: &[String]) -> (Vec<u32>, Vec<String>) {
     let mut order: Vec<usize> = (0..texts.len()).collect();
     order.sort_by(|&a, &b| natural::compare(texts[a].as_bytes(), texts[b].as_bytes()));
     let mut ranks = vec![0; texts.len()];

@@ -6,7 +6,7 @@
 //! a listing is not kept.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
@@ -72,7 +72,7 @@ fn holds(root: &Path, found: &Found) -> bool {
     })
 }
 
-fn store(file: &PathBuf, key: &[u8], found: &Found) -> std::io::Result<()> {
+fn store(file: &Path, key: &[u8], found: &Found) -> std::io::Result<()> {
     let mut body = Vec::new();
     put_bytes(&mut body, key);
     put_number(&mut body, found.visited.len() as u64);

@@ -98,8 +98,8 @@ fn put_paths(body: &mut Vec<u8>) {
 /// Mutates each kind of file so often; the number of different answers for each, which tells how far
 /// behind the first checks the mutants come.
 fn run(times: u64) -> Vec<(&'static str, usize, usize, Duration)> {
-    let shard = shard();
     type Target = fn(&[u8]) -> usize;
+    let shard = shard();
     let targets: [(&str, Vec<u8>, Target); 3] = [
         ("tar", shard, tar_index),
         ("listing", listing(), listing_cache),

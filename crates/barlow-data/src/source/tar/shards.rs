@@ -51,12 +51,11 @@ impl Shards {
                 return read_exact_at(&File::open(path)?, &mut bytes, start);
             }
             // Two threads may both open it; one of the files is closed again.
-            let file = match open.get() {
-                Some(file) => file,
-                None => {
-                    let file = File::open(path)?;
-                    open.get_or_init(|| file)
-                }
+            let file = if let Some(file) = open.get() {
+                file
+            } else {
+                let file = File::open(path)?;
+                open.get_or_init(|| file)
             };
             read_exact_at(file, &mut bytes, start)
         };

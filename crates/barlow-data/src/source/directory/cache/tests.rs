@@ -1,4 +1,5 @@
 use std::fs::{File, FileTimes};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

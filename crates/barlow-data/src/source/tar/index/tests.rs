@@ -37,7 +37,7 @@ fn sum(block: &mut [u8]) {
 /// One record of an extended header.
 fn record(text: &str) -> Vec<u8> {
     // The length counts its own digits.
-    let bytes = (1..).find(|&n| format!("{n} {text}\n").len() == n).unwrap();
+    let bytes = (1..1000).find(|&n| format!("{n} {text}\n").len() == n).unwrap();
     format!("{bytes} {text}\n").into_bytes()
 }
 
@@ -105,8 +105,8 @@ fn sizes_that_lie_end_the_shard_before_any_memory_is_taken() {
         (member(b'0', "b.png", &negative, b""), "negative"),
         (member(b'0', "b.png", b"1234x", b""), "no digits"),
         (member(b'0', "b.png", b"77777777777\0", b""), "is cut off"),
-        (member(b'x', "b.png", b"", &[b'1'; 2 << 20]), "too long"),
-        (member(b'L', "b.png", b"", &[b'1'; 2 << 20]), "too long"),
+        (member(b'x', "b.png", b"", &vec![b'1'; 2 << 20]), "too long"),
+        (member(b'L', "b.png", b"", &vec![b'1'; 2 << 20]), "too long"),
         (member(b'x', "b.png", b"", b"12 size=xyz\n"), "malformed"),
         (
             [
