@@ -1,6 +1,7 @@
 use std::sync::atomic::AtomicUsize;
 
 use barlow_random::Key;
+use barlow_testing::mutate::mutated;
 use tempfile::TempDir;
 
 use super::*;
@@ -240,31 +241,6 @@ fn a_damaged_image_is_added_again_and_found_by_later_runs() {
     let later = opened(&source, folder.path(), PLENTY);
     assert_all_equal(&later);
     assert_eq!((source.loads(), later.report().damaged), (1, 0));
-}
-
-/// One to four of: a bit flipped, bytes set to an extreme, removed, repeated elsewhere, the end cut.
-fn mutated(original: &[u8], seed: u64) -> Vec<u8> {
-    let mut stream = Key { seed, ..Key::default() }.stream();
-    let mut bytes = original.to_vec();
-    for _ in 0..=stream.below(4) {
-        if bytes.is_empty() {
-            break;
-        }
-        let at = stream.below(bytes.len() as u64) as usize;
-        let end = bytes.len().min(at + 1 + stream.below(64) as usize);
-        match stream.below(5) {
-            0 => bytes[at] ^= 1 << stream.below(8),
-            1 => bytes[at..end].fill([0, 0x7f, 0x80, 0xff][stream.below(4) as usize]),
-            2 => drop(bytes.drain(at..end)),
-            3 => {
-                let repeated = bytes[at..end].to_vec();
-                let place = stream.below(bytes.len() as u64) as usize;
-                bytes.splice(place..place, repeated);
-            }
-            _ => bytes.truncate(at),
-        }
-    }
-    bytes
 }
 
 #[test]
