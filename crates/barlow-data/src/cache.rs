@@ -226,7 +226,8 @@ fn folder_name(fingerprint: &str, key: &str) -> String {
     hash.update((fingerprint.len() as u64).to_le_bytes());
     hash.update(fingerprint);
     hash.update(key);
-    hash.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    let digest = hash.finalize();
+    format!("{:016x}", u64::from_be_bytes(std::array::from_fn(|i| digest[i])))
 }
 
 impl Source for Cached {

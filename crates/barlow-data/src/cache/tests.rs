@@ -262,7 +262,7 @@ fn two_thousand_damaged_segments_give_the_same_images() {
 }
 
 #[test]
-fn lengths_beyond_the_file_take_no_memory() {
+fn lengths_beyond_the_file_are_not_believed() {
     let (folder, path, bytes) = small_cache(1);
     let cached = opened(&Counting::new(1), folder.path(), 0);
     let pixels = vec![0; 1 << 20];
