@@ -4,6 +4,7 @@
 //! pixels), [`views`] (one image to two random distortions of it) and [`loader`] (batches, filled
 //! ahead of the training step by worker threads). Nothing here knows of tensors, models or Burn.
 
+pub mod cache;
 pub mod decode;
 pub mod image;
 pub mod loader;
