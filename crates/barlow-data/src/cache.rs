@@ -249,6 +249,10 @@ impl Source for Cached {
         self.source.name(id)
     }
 
+    fn format(&self, id: usize) -> Option<&'static str> {
+        self.source.format(id)
+    }
+
     fn label(&self, id: usize) -> Option<usize> {
         self.source.label(id)
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use barlow_data::cache::{CacheConfig, Cached};
 use barlow_data::decode::DecodeOptions;
 use barlow_data::source::{OpenOptions, Source, SourceSpec, is_spread};
 use barlow_data::summary::ChannelStatistics;
@@ -73,6 +74,22 @@ pub(crate) fn open(spec: &str, options: &OpenOptions) -> anyhow::Result<Arc<dyn 
     let source = spec.open(&options);
     finding.clear();
     source.with_context(|| format!("the images of `{spec}` cannot be opened"))
+}
+
+/// The images of a run, decoded ones kept on disk where the settings ask for it.
+pub(crate) fn cached(
+    settings: &Settings,
+    source: Arc<dyn Source>,
+) -> anyhow::Result<Arc<dyn Source>> {
+    let DataSettings { cache_folder, cache_max_bytes, decode, .. } = &settings.data;
+    if cache_folder.is_empty() {
+        return Ok(source);
+    }
+    let config = CacheConfig { folder: cache_folder.into(), max_bytes: *cache_max_bytes };
+    let key = serde_json::to_string(decode)?;
+    let cached = Cached::open(source, &key, &config)
+        .with_context(|| format!("decoded images cannot be kept in `{cache_folder}`"))?;
+    Ok(Arc::new(cached))
 }
 
 /// Fills in what the settings leave to the images and the machine: channels, mean and deviation,

@@ -23,16 +23,11 @@ macro_rules! preset {
 const QUICK: Preset = preset!("quick");
 const FASHION_MNIST: Preset = preset!("fashion-mnist");
 const SMALL_DATA: Preset = preset!("small-data");
+const CIFAR: Preset = preset!("cifar");
 
 /// Every preset, from the quickest.
-pub static ALL: [Preset; 6] = [
-    QUICK,
-    FASHION_MNIST,
-    SMALL_DATA,
-    preset!("cifar"),
-    preset!("imagenet-300"),
-    preset!("imagenet"),
-];
+pub static ALL: [Preset; 6] =
+    [QUICK, FASHION_MNIST, SMALL_DATA, CIFAR, preset!("imagenet-300"), preset!("imagenet")];
 
 /// The preset of this name.
 pub fn find(name: &str) -> Option<&'static Preset> {
@@ -44,6 +39,7 @@ pub fn for_source(kind: SourceKind) -> &'static Preset {
     match kind {
         SourceKind::Synthetic => &QUICK,
         SourceKind::FashionMnist => &FASHION_MNIST,
+        SourceKind::Cifar => &CIFAR,
         _ => &SMALL_DATA,
     }
 }

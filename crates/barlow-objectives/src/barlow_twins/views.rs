@@ -32,7 +32,7 @@ fn pairs(views: usize) -> impl Iterator<Item = (usize, usize)> {
 impl BarlowTwins {
     /// # Panics
     /// If there are fewer than two views.
-    pub(super) fn loss_of_views(&self, embeddings: &[Tensor<2>]) -> LossOfViews {
+    pub(super) fn loss_of_views(self, embeddings: &[Tensor<2>]) -> LossOfViews {
         let [n, d] = embeddings[0].dims();
         let weight = 1.0 / pairs(embeddings.len()).count() as f64;
         assert!(weight.is_finite(), "two views or more, not {}", embeddings.len());

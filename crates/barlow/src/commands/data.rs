@@ -136,14 +136,13 @@ fn classes(summary: &Summary) -> String {
         return "none (the images have no labels)".to_owned();
     }
     let listed = classes.iter().take(LISTED).map(|c| format!("{} {}", c.name, c.images));
-    let mut text = format!("{}: {}", classes.len(), listed.collect::<Vec<_>>().join(", "));
-    if classes.len() > LISTED {
-        text.push_str(", ...");
-    }
-    if unlabelled > 0 {
-        text.push_str(&format!("; {unlabelled} images without a label"));
-    }
-    text
+    let listed = listed.collect::<Vec<_>>().join(", ");
+    let more = if classes.len() > LISTED { ", ..." } else { "" };
+    let others = match unlabelled {
+        0 => String::new(),
+        images => format!("; {images} images without a label"),
+    };
+    format!("{}: {listed}{more}{others}", classes.len())
 }
 
 /// `3 (900 images), 1 (100 images)`, the most frequent first.

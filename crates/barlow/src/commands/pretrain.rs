@@ -47,6 +47,7 @@ pub fn pretrain(arguments: &PretrainArguments, registry: &Registry) -> anyhow::R
     for remark in source.remarks() {
         output::message(&remark);
     }
+    let source = images::cached(&settings, source)?;
     images::settle(&mut settings, &*source)?;
     let device: DeviceChoice = settings.train.device.parse()?;
     // What this machine chooses is what the run is, wherever it is resumed.

@@ -90,7 +90,7 @@ fn synthetic_version(judged: &Judged<'_>) -> Option<Problem> {
     let version = judged.integer("data.synthetic_version")?;
     let is_synthetic = ["data.source", "probe.train", "probe.test"].into_iter().any(|key| {
         let spec = judged.text(key).and_then(|text| SourceSpec::parse(text).ok());
-        spec.is_some_and(|spec| spec.kind() == SourceKind::Synthetic)
+        spec.is_some_and(|spec| spec.has_kind(SourceKind::Synthetic))
     });
     (is_synthetic && version != i64::from(Synthetic::VERSION)).then(|| {
         let allowed = format!("{}, which this version of the program draws", Synthetic::VERSION);
