@@ -13,7 +13,8 @@ pub enum Isa {
     Avx2,
     /// AVX-512 F, BW, DQ and VL.
     Avx512,
-    /// AVX-512 with products of bf16 pairs accumulated in f32 (`vdpbf16ps`).
+    /// AVX-512 with products of bf16 pairs accumulated in f32 (`vdpbf16ps`), and of byte quadruples in
+    /// i32 (`vpdpbusd`).
     Avx512Bf16,
     /// Matrix tiles of bf16 accumulated in f32 (`tdpbf16ps`), on Linux.
     Amx,
@@ -78,7 +79,7 @@ fn detect() -> Isa {
     {
         return Isa::Avx2;
     }
-    if !is_x86_feature_detected!("avx512bf16") {
+    if !(is_x86_feature_detected!("avx512bf16") && is_x86_feature_detected!("avx512vnni")) {
         return Isa::Avx512;
     }
     if has_tiles() { Isa::Amx } else { Isa::Avx512Bf16 }

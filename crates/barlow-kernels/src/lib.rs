@@ -30,6 +30,7 @@ mod pool;
 mod product;
 mod strip;
 mod unfold;
+pub mod view;
 
 pub use buffer::{Buffer, release_dropped};
 pub use convolution::{Convolution, Convolved, PackedWeights};
