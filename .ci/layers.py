@@ -10,7 +10,7 @@ import sys
 KNOWS = {
     "barlow-random": set(),
     "barlow-testing": set(),
-    "barlow-data": {"barlow-random"},
+    "barlow-data": {"barlow-kernels", "barlow-random"},
     "barlow-kernels": set(),
     "barlow-nn": {"barlow-kernels", "barlow-random"},
     "barlow-objectives": {"barlow-kernels", "barlow-nn"},

@@ -1,33 +1,25 @@
 //! 8-bit interleaved pixels to standardised f32 planes.
 
-/// Per channel, the value of each of the 256 levels: `(v / 255 - mean) / std`.
+use barlow_kernels::Isa;
+use barlow_kernels::view::standardise;
+
+/// Mean and standard deviation per channel.
 #[derive(Debug, Clone)]
 pub(super) struct Normalise {
-    tables: Vec<[f32; 256]>,
+    mean: Vec<f32>,
+    std: Vec<f32>,
 }
 
 impl Normalise {
-    /// # Numerics
-    /// f32 in the order of torchvision's `ToTensor` and `Normalize`, so equal bit for bit.
     pub(super) fn new(mean: &[f32], std: &[f32]) -> Self {
-        let tables = mean
-            .iter()
-            .zip(std)
-            .map(|(mean, std)| std::array::from_fn(|v| (v as f32 / 255.0 - mean) / std))
-            .collect();
-        Self { tables }
+        Self { mean: mean.to_vec(), std: std.to_vec() }
     }
 
-    /// `[h, w, c]` samples to `[c, h, w]` values.
+    /// `[h, w, c]` samples to `[c, h, w]` values `(v / 255 - mean) / std`, with 1 or 3 channels.
+    ///
+    /// # Numerics
+    /// f32 in the order of torchvision's `ToTensor` and `Normalize`, so equal bit for bit.
     pub(super) fn run(&self, pixels: &[u8], out: &mut [f32]) {
-        let channels = self.tables.len();
-        let plane = pixels.len() / channels;
-        for (channel, (table, out)) in
-            self.tables.iter().zip(out.chunks_exact_mut(plane)).enumerate()
-        {
-            for (value, pixel) in out.iter_mut().zip(pixels.chunks_exact(channels)) {
-                *value = table[usize::from(pixel[channel])];
-            }
-        }
+        standardise(Isa::best(), pixels, &self.mean, &self.std, out);
     }
 }
