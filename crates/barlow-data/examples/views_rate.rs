@@ -8,8 +8,10 @@ use std::hint::black_box;
 use std::io;
 use std::time::Instant;
 
-use barlow_data::views::{Scratch, ViewConfig, ViewKey, ViewPipeline, ViewPipelineConfig};
-use barlow_data::{Image, decode};
+use barlow_data::views::{
+    RangeConfig, Scratch, ViewConfig, ViewKey, ViewPipeline, ViewPipelineConfig,
+};
+use barlow_data::{DecodedImage, Image, decode};
 
 const REPETITIONS: usize = 15;
 
@@ -19,10 +21,10 @@ fn main() -> io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         files.push(std::fs::read(entry?.path())?);
     }
-    let images: Vec<Image> = files.iter().map(|bytes| decoded(bytes)).collect();
+    let images: Vec<DecodedImage> = files.iter().map(|bytes| decoded(bytes)).collect();
     let (large, small) = (pipeline(224, true), pipeline(32, false));
     let mut views = Views::default();
-    let tiny: Vec<Image> = (0..64).map(|seed| noise(32, seed)).collect();
+    let tiny: Vec<DecodedImage> = (0..64).map(|seed| noise(32, seed)).collect();
 
     let print =
         |name: &str, [median, most]: [f64; 2]| println!("{name}: {median:.0} /s, {most:.0} /s");
@@ -36,7 +38,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-fn decoded(bytes: &[u8]) -> Image {
+fn decoded(bytes: &[u8]) -> DecodedImage {
     decode::decode(bytes, &decode::DecodeOptions::default())
         .expect("a JPEG file")
         .to_8_bit()
@@ -72,6 +74,8 @@ fn pipeline(image_size: usize, is_blurred: bool) -> ViewPipeline {
         mean: vec![0.485, 0.456, 0.406],
         std: vec![0.229, 0.224, 0.225],
         resize: None,
+        range: RangeConfig::Full,
+        evaluation_shuffle: None,
         views,
     })
     .expect("the settings are right")
@@ -84,7 +88,7 @@ struct Views {
 }
 
 impl Views {
-    fn pair(&mut self, pipeline: &ViewPipeline, image: &Image, position: u64) {
+    fn pair(&mut self, pipeline: &ViewPipeline, image: &DecodedImage, position: u64) {
         self.values.resize(pipeline.shape(0).iter().product(), 0.0);
         for view in 0..2 {
             let key = ViewKey { seed: 1, epoch: 0, position, view };
@@ -95,7 +99,7 @@ impl Views {
 }
 
 /// An image of uncorrelated samples.
-fn noise(side: usize, seed: u32) -> Image {
+fn noise(side: usize, seed: u32) -> DecodedImage {
     let mut image = Image::new(side, side, 3);
     let mut state = seed.wrapping_mul(2_654_435_769).wrapping_add(1);
     for sample in &mut image.pixels {
@@ -104,5 +108,5 @@ fn noise(side: usize, seed: u32) -> Image {
         state ^= state << 5;
         *sample = state as u8;
     }
-    image
+    image.into()
 }

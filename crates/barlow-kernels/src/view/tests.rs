@@ -77,7 +77,8 @@ fn hue_and_saturation_are_pillows_on_every_colour() {
 fn blends_are_cut_off_not_rounded_for_every_sample_and_many_factors() {
     let samples: Vec<u8> = (0..=255).collect();
     for isa in Isa::available() {
-        for (towards, factor) in (0..=255).zip((0..256_u16).map(|n| f32::from(n) * 0.0123)) {
+        let factors = (0..255_u16).map(|n| f32::from(n) * 0.0123).chain([f32::INFINITY]);
+        for (towards, factor) in (0..=255).zip(factors) {
             let mut found = samples.clone();
             blend(isa, &mut found, towards, factor);
             let expected: Vec<u8> =
