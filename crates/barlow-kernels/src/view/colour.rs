@@ -199,7 +199,7 @@ fn to_rgb([hue, saturation, value]: [f32; 3], shift: f32) -> [f32; 3] {
     let q = dim(strength * inside);
     let t = dim(strength * (1.0 - inside));
     // Hue 255 is sector 6 with nothing inside it, where t is p: as sector 0.
-    if sector < 1.0 || sector > 5.0 {
+    if !(1.0..=5.0).contains(&sector) {
         [value, t, p]
     } else if sector < 2.0 {
         [q, value, p]

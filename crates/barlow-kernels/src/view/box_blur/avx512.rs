@@ -73,9 +73,9 @@ unsafe fn columns(
         sums = both(sums, leaving, |sum, half| _mm512_sub_epi16(sum, half));
         let outside = both(leaving, next, |a, b| _mm512_add_epi16(a, b));
         let [low, high] = both(sums, outside, |sum, outside| weighted(sum, outside, weights));
-        let start = out[left..].as_mut_ptr();
+        let (samples, start) = (_mm512_packus_epi16(low, high), out[left..].as_mut_ptr());
         // SAFETY: the mask keeps within the row.
-        unsafe { _mm512_mask_storeu_epi8(start.cast(), mask, _mm512_packus_epi16(low, high)) };
+        unsafe { _mm512_mask_storeu_epi8(start.cast(), mask, samples) };
         entering = next;
     }
 }
