@@ -39,10 +39,7 @@ fn main() -> io::Result<()> {
 }
 
 fn decoded(bytes: &[u8]) -> DecodedImage {
-    decode::decode(bytes, &decode::DecodeOptions::default())
-        .expect("a JPEG file")
-        .to_8_bit()
-        .into_owned()
+    decode::decode(bytes, &decode::DecodeOptions::default()).expect("a JPEG file")
 }
 
 /// The median and the highest rate of calls with the index of an input and a running number.
