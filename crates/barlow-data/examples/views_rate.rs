@@ -4,6 +4,8 @@
 //! Prints a line for each work: from the bytes of the files, from decoded images, and 32×32 pixels
 //! without blur. Each is the median of repetitions, then the fastest.
 
+#![allow(clippy::print_stdout, reason = "it prints its figures")]
+
 use std::hint::black_box;
 use std::io;
 use std::time::Instant;
@@ -63,7 +65,9 @@ fn rate(inputs: usize, calls: usize, mut work: impl FnMut(usize, u64)) -> [f64; 
 fn pipeline(image_size: usize, is_blurred: bool) -> ViewPipeline {
     let mut views = vec![ViewConfig::official_a(), ViewConfig::official_b()];
     if !is_blurred {
-        views.iter_mut().for_each(|view| view.blur_probability = 0.0);
+        for view in &mut views {
+            view.blur_probability = 0.0;
+        }
     }
     ViewPipeline::new(ViewPipelineConfig {
         image_size,
