@@ -71,6 +71,8 @@ pub(crate) enum Command {
     Step(Selection),
     /// Loss and gradients of given embeddings
     Objective(Selection),
+    /// Pairs of official views, in one thread
+    Views(Selection),
     /// Peak resident memory of steps and objectives, each in a process of its own
     Memory(MemoryArguments),
     /// Ours and PyTorch's by turns, and the ratios

@@ -17,6 +17,7 @@ mod peers;
 mod step;
 mod table;
 mod timing;
+mod views;
 mod work;
 
 use std::process::ExitCode;
@@ -47,6 +48,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Convolution(selection) => convolution::run(selection, options),
         Command::Step(arguments) => step::run(arguments, options),
         Command::Objective(arguments) => objective::run(arguments, options),
+        Command::Views(selection) => views::run(selection, options),
         Command::Memory(arguments) => memory::run(arguments, options),
         Command::Peers(arguments) => peers::run(arguments, options),
     }

@@ -15,7 +15,7 @@ use crate::output;
 use crate::table::Table;
 use crate::timing::{Timing, seconds_of};
 use crate::work::{Claim, Precision, Repeat, Work};
-use crate::{objective, step};
+use crate::{objective, step, views};
 use process::{Peer, Report};
 
 /// One work against one mode of the rival.
@@ -39,7 +39,7 @@ struct Ours {
 
 /// Measures all selected works against all modes of the rival.
 pub(crate) fn run(arguments: &PeersArguments, options: &Options) -> anyhow::Result<()> {
-    let works = [&step::WORKS[..], &objective::WORKS[..]].concat();
+    let works = [&step::WORKS[..], &objective::WORKS[..], &views::WORKS[..]].concat();
     let scripts = scripts_folder();
     let python = arguments.python.clone().unwrap_or_else(|| scripts.join(".venv/bin/python"));
     ensure!(

@@ -52,7 +52,7 @@ pub(super) fn write(path: &Path, magic: Magic, body: &[u8]) -> io::Result<()> {
     })
 }
 
-/// The bytes of a file that [`write`] wrote, if there is one of a credible size.
+/// The bytes of a file that [`write()`] wrote, if there is one of a credible size.
 pub(super) fn read(path: &Path) -> Option<Vec<u8>> {
     let metadata = fs::metadata(path).ok()?;
     if !metadata.is_file() || metadata.len() > MAX_BYTES {
