@@ -28,7 +28,6 @@
 //! ```
 
 mod error;
-mod positional;
 mod record;
 mod segment;
 mod writer;

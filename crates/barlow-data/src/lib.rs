@@ -8,6 +8,7 @@ pub mod cache;
 pub mod decode;
 pub mod image;
 pub mod loader;
+mod positional;
 pub mod source;
 pub mod summary;
 pub mod views;

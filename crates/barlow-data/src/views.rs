@@ -18,6 +18,7 @@ mod crop;
 mod deep;
 mod equalize;
 mod erase;
+mod filter;
 mod geometry;
 mod jitter;
 mod mix;
@@ -46,9 +47,9 @@ use crate::decode::ImageError;
 use crate::{DecodedImage, Image};
 use bytes::ByteScratch;
 use deep::{DeepScratch, Resizing};
+use filter::Filter;
 use normalise::Normalise;
 use range::RangeScratch;
-use resize::Filter;
 
 /// Buffers that the views of one thread are made in, kept from image to image.
 #[derive(Debug, Default)]

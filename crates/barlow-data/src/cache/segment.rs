@@ -4,9 +4,9 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::positional::read_exact_at;
 use super::record::{HEADER_BYTES, Header};
 use crate::DecodedImage;
+use crate::positional::read_exact_at;
 
 /// What names of segments end with, after a dot.
 pub(super) const EXTENSION: &str = "images";

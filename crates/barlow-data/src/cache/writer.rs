@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Place;
-use super::positional::write_all_at;
 use super::record::{HEADER_BYTES, Record};
 use super::segment;
+use crate::positional::write_all_at;
 
 /// What writes to a cache's folder.
 #[derive(Debug)]

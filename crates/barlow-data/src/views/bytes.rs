@@ -4,7 +4,8 @@
 use super::blur::{BlurScratch, blur};
 use super::crop::CropBox;
 use super::equalize::equalize;
-use super::resize::{Filter, Region, ResizeScratch, resize};
+use super::filter::Filter;
+use super::resize::{Region, ResizeScratch, resize};
 use super::{ViewParameters, geometry, shuffle, tone};
 use crate::Image;
 

@@ -14,8 +14,8 @@ mod resize;
 mod tone;
 
 use super::crop::CropBox;
+use super::filter::Filter;
 use super::range::SampleRange;
-use super::resize::Filter;
 use super::{ViewParameters, geometry, shuffle};
 use crate::DecodedImage;
 

@@ -6,45 +6,19 @@
 //! fractional bits; sums are exact in i32. A pass that would change nothing is skipped. The tests
 //! compare with Pillow's own results.
 
+use std::ops::Range;
+
 use barlow_kernels::Isa;
 use barlow_kernels::view::{Rows, Taps, Turned, WEIGHT_BITS, weigh_pixels, weigh_rows};
 
 use super::crop::CropBox;
-
-/// The interpolation kernel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Filter {
-    /// Triangle of support 1: evaluation.
-    Bilinear,
-    /// Cubic convolution with a = -0.5 and support 2: the random crop.
-    Bicubic,
-}
-
-impl Filter {
-    pub(super) fn support(self) -> f64 {
-        match self {
-            Self::Bilinear => 1.0,
-            Self::Bicubic => 2.0,
-        }
-    }
-
-    pub(super) fn at(self, x: f64) -> f64 {
-        const A: f64 = -0.5;
-        let x = x.abs();
-        match self {
-            Self::Bilinear if x < 1.0 => 1.0 - x,
-            Self::Bicubic if x < 1.0 => ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0,
-            Self::Bicubic if x < 2.0 => (((x - 5.0) * x + 8.0) * x - 4.0) * A,
-            _ => 0.0,
-        }
-    }
-}
+use super::filter::{Filter, Sampling};
 
 /// The weights of one direction.
 #[derive(Debug, Default)]
 struct Axis {
     taps: Taps,
-    unrounded: Vec<f64>,
+    weights: Vec<f64>,
 }
 
 impl Axis {
@@ -56,31 +30,19 @@ impl Axis {
         [from, to]: [usize; 2],
         [start, count]: [usize; 2],
     ) -> [usize; 2] {
-        let scale = from as f64 / to as f64;
-        let stretch = scale.max(1.0);
-        let support = filter.support() * stretch;
-        // Multiplied by, not divided: Pillow does so, and last bits depend on it.
-        let shrink = 1.0 / stretch;
-        let sources = |target: usize| {
-            let centre = (target as f64 + 0.5) * scale;
-            let first = (centre - support + 0.5).max(0.0) as usize;
-            (centre, first, ((centre + support + 0.5) as usize).min(from))
-        };
-        let (_, origin, mut end) = sources(start);
-        self.taps.reset(count, support.ceil() as usize * 2 + 1);
+        let sampling = Sampling::new(filter, [from, to]);
+        let Range { start: origin, mut end } = sampling.sources(start);
+        self.taps.reset(count, sampling.most_sources());
         for target in start..start + count {
-            let (centre, first, last) = sources(target);
-            self.unrounded.clear();
-            self.unrounded.extend(
-                (first..last).map(|source| filter.at((source as f64 - centre + 0.5) * shrink)),
-            );
-            let sum: f64 = self.unrounded.iter().sum();
-            let weights = self.unrounded.iter().map(|unrounded| {
-                let scaled = unrounded / sum * f64::from(1 << WEIGHT_BITS);
+            let sources = sampling.sources(target);
+            self.weights.clear();
+            sampling.weigh(target, &mut self.weights);
+            let weights = self.weights.iter().map(|weight| {
+                let scaled = weight * f64::from(1 << WEIGHT_BITS);
                 (scaled + 0.5f64.copysign(scaled)) as i32
             });
-            self.taps.push(first - origin, weights);
-            end = last;
+            self.taps.push(sources.start - origin, weights);
+            end = sources.end;
         }
         [origin, end - origin]
     }

@@ -6,7 +6,8 @@
 //! the first of two, is shown as grey, the first three of more as red, green and blue.
 
 use super::crop::CropBox;
-use super::resize::{Filter, Region, ResizeScratch, resize};
+use super::filter::Filter;
+use super::resize::{Region, ResizeScratch, resize};
 use crate::Image;
 
 /// One image and its views.

@@ -44,10 +44,11 @@ pub fn pretrain(arguments: &PretrainArguments, registry: &Registry) -> anyhow::R
     }
 
     let source = images::open(&settings.data.source, &images::options(&settings))?;
-    for remark in source.remarks() {
-        output::message(&remark);
-    }
     let source = images::cached(&settings, source)?;
+    let remarks = source.remarks();
+    for remark in &remarks {
+        output::message(remark);
+    }
     images::settle(&mut settings, &*source)?;
     let device: DeviceChoice = settings.train.device.parse()?;
     // What this machine chooses is what the run is, wherever it is resumed.
@@ -82,6 +83,7 @@ pub fn pretrain(arguments: &PretrainArguments, registry: &Registry) -> anyhow::R
         directory.write_config(&to_config_toml(&settings, &header))?;
     }
 
+    let images = Arc::clone(&source);
     let interrupt = Interrupt::install().context("signals cannot be caught")?;
     let run = Run {
         settings: &settings,
@@ -99,6 +101,9 @@ pub fn pretrain(arguments: &PretrainArguments, registry: &Registry) -> anyhow::R
     let result = train(&run, &mut progress, &|| interrupt.requested());
     progress.clear();
     let outcome = result?;
+    for remark in images.remarks().iter().filter(|remark| !remarks.contains(remark)) {
+        output::message(remark);
+    }
     report(arguments, &path, &settings, &outcome, begin.elapsed().as_secs_f64())?;
     Ok(match outcome.end {
         End::Finished | End::AlreadyFinished => Exit::Done,

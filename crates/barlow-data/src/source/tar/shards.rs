@@ -10,6 +10,7 @@ use flate2::Crc;
 use super::header::BLOCK;
 use super::members::Place;
 use crate::decode::ImageError;
+use crate::positional::read_exact_at;
 
 /// With more shards than this, files are opened for each read: systems allow about 1000 open files.
 const MAX_OPEN: usize = 256;
@@ -70,23 +71,4 @@ impl Shards {
         bytes.drain(..BLOCK);
         Ok(bytes)
     }
-}
-
-#[cfg(unix)]
-fn read_exact_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
-}
-
-#[cfg(windows)]
-fn read_exact_at(file: &File, mut bytes: &mut [u8], mut offset: u64) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match std::os::windows::fs::FileExt::seek_read(file, bytes, offset)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            read => {
-                bytes = &mut bytes[read..];
-                offset += read as u64;
-            }
-        }
-    }
-    Ok(())
 }

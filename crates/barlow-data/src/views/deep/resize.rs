@@ -2,7 +2,7 @@
 //! rounding to f32 after each of the two passes.
 
 use crate::views::crop::CropBox;
-use crate::views::resize::Filter;
+use crate::views::filter::{Filter, Sampling};
 
 /// Buffers of [`resize`], kept from image to image.
 #[derive(Debug, Default)]
@@ -69,29 +69,16 @@ impl Axis {
     ) -> [usize; 2] {
         self.bounds.clear();
         self.weights.clear();
-        let scale = from as f64 / to as f64;
-        let stretch = scale.max(1.0);
-        let support = filter.support() * stretch;
-        // Multiplied by, not divided: Pillow does so, and last bits depend on it.
-        let shrink = 1.0 / stretch;
+        let sampling = Sampling::new(filter, [from, to]);
         for target in start..start + count {
             if from == to {
                 self.bounds.push([target, 1]);
                 self.weights.push(1.0);
                 continue;
             }
-            let centre = (target as f64 + 0.5) * scale;
-            let first = (centre - support + 0.5).max(0.0) as usize;
-            let last = ((centre + support + 0.5) as usize).min(from);
-            let begin = self.weights.len();
-            self.weights.extend(
-                (first..last).map(|source| filter.at((source as f64 - centre + 0.5) * shrink)),
-            );
-            let sum: f64 = self.weights[begin..].iter().sum();
-            for weight in &mut self.weights[begin..] {
-                *weight /= sum;
-            }
-            self.bounds.push([first, last - first]);
+            sampling.weigh(target, &mut self.weights);
+            let sources = sampling.sources(target);
+            self.bounds.push([sources.start, sources.len()]);
         }
         let first = self.bounds.first().map_or(0, |bounds| bounds[0]);
         let end = self.bounds.last().map_or(first, |bounds| bounds[0] + bounds[1]);

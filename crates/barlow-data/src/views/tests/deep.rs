@@ -5,7 +5,7 @@ use super::cases::{Size, crc, hold_to};
 use super::{bytes, config, deep_picture, picture};
 use crate::decode::ImageError;
 use crate::views::deep::{DeepScratch, Resizing, resized};
-use crate::views::resize::Filter;
+use crate::views::filter::Filter;
 use crate::views::{
     CropBox, Jitter, JitterOperation, RangeConfig, SampleRange, Scratch, ViewConfig, ViewKey,
     ViewParameters, ViewPipeline, ViewPipelineConfig,

@@ -6,7 +6,8 @@ use super::pipeline;
 use crate::Image;
 use crate::views::blur::{BlurScratch, blur};
 use crate::views::equalize::equalize;
-use crate::views::resize::{Filter, Region, ResizeScratch, resize};
+use crate::views::filter::Filter;
+use crate::views::resize::{Region, ResizeScratch, resize};
 use crate::views::{CropBox, Jitter, JitterOperation, Scratch, ViewParameters, erase, tone};
 
 /// What the checks of a case are of, in the order of `draws` in `reference/views.py`.

@@ -5,7 +5,8 @@ use super::{bytes, pipeline};
 use crate::Image;
 use crate::views::blur::{BlurScratch, blur};
 use crate::views::equalize::equalize;
-use crate::views::resize::{Filter, Region, ResizeScratch, resize};
+use crate::views::filter::Filter;
+use crate::views::resize::{Region, ResizeScratch, resize};
 use crate::views::{CropBox, Scratch, ViewConfig, ViewKey, tone};
 
 #[test]
