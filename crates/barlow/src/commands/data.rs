@@ -117,8 +117,8 @@ fn text(summary: &Summary, chosen: Result<&Choice, &anyhow::Error>) -> String {
     }
     lines.push(match chosen {
         Ok(choice) if choice.steps_per_epoch == 0 => format!(
-            "pretrain: it would stop: {} images are fewer than a batch of {} (`--batch-size`)",
-            summary.images, choice.batch_size
+            "pretrain: preset {} would stop: {} images are fewer than a batch of {} (`--batch-size`)",
+            choice.preset, summary.images, choice.batch_size
         ),
         Ok(choice) => pretrain(choice),
         Err(error) => format!("pretrain: it would stop: {error:#}"),

@@ -1,5 +1,9 @@
+use std::sync::Arc;
+
 use super::*;
+use crate::loader::{Loader, LoaderConfig, ViewBatch};
 use crate::source::{Directory, open};
+use crate::views::{RangeConfig, ViewConfig, ViewPipeline, ViewPipelineConfig};
 
 /// A grey PNG of one pixel.
 fn png(value: u8) -> Vec<u8> {
@@ -76,7 +80,7 @@ fn a_folder_and_its_shards_are_the_same_samples() {
         }
     }
     let directory = Directory::open(&folder.0.path().join("images"), &OpenOptions::default());
-    let directory = directory.unwrap();
+    let directory = Arc::new(directory.unwrap());
     for name in ["plain", "labelled"] {
         let tar = open_plain(&folder.at(&format!("{name}-{{0..2}}.tar"))).unwrap();
         assert_eq!((tar.len(), tar.remarks()), (60, vec![]));
@@ -87,7 +91,32 @@ fn a_folder_and_its_shards_are_the_same_samples() {
             let below = |name: String, root: &str| name.rsplit(root).next().unwrap().to_owned();
             assert_eq!(below(tar.name(id), ".tar:"), below(directory.name(id), "images/"));
         }
+        assert_eq!(first_batch(Arc::new(tar)), first_batch(directory.clone()));
     }
+}
+
+/// Ids, labels and views of the first batch of a run.
+fn first_batch(source: Arc<dyn Source>) -> (Vec<u64>, Vec<Option<usize>>, Vec<ViewBatch>) {
+    let pipeline = ViewPipeline::new(ViewPipelineConfig {
+        image_size: 8,
+        channels: 1,
+        mean: vec![0.5],
+        std: vec![0.25],
+        resize: None,
+        range: RangeConfig::Full,
+        evaluation_shuffle: None,
+        views: vec![ViewConfig::official_a(), ViewConfig::official_b()],
+    });
+    let config = LoaderConfig {
+        batch_size: 16,
+        workers: 2,
+        seed: 3,
+        prefetch: 1,
+        max_bad_image_fraction: 0.0,
+    };
+    let loader = Loader::new(source, Arc::new(pipeline.unwrap()), config).unwrap();
+    let batch = loader.batches(0, 1).next().unwrap().unwrap();
+    (batch.ids, batch.labels, batch.views)
 }
 
 #[test]
