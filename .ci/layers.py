@@ -12,15 +12,17 @@ KNOWS = {
     "barlow-testing": set(),
     "barlow-data": {"barlow-kernels", "barlow-random"},
     "barlow-kernels": set(),
-    "barlow-nn": {"barlow-kernels", "barlow-random"},
+    "barlow-nn": {"barlow-kernels", "barlow-random", "barlow-weights"},
+    "barlow-weights": set(),
     "barlow-objectives": {"barlow-kernels", "barlow-nn"},
-    "barlow-eval": {"barlow-data", "barlow-nn"},
+    "barlow-eval": {"barlow-data", "barlow-kernels", "barlow-random"},
     "barlow-train": {
         "barlow-data", "barlow-eval", "barlow-kernels", "barlow-nn", "barlow-objectives",
-        "barlow-random"
+        "barlow-random", "barlow-weights"
     },
     "barlow": {
-        "barlow-data", "barlow-eval", "barlow-nn", "barlow-objectives", "barlow-train"
+        "barlow-data", "barlow-eval", "barlow-nn", "barlow-objectives", "barlow-train",
+        "barlow-weights"
     },
     "barlow-bench": {
         "barlow", "barlow-data", "barlow-eval", "barlow-kernels", "barlow-nn", "barlow-objectives",
@@ -34,7 +36,7 @@ FOR_TESTS = {"barlow-random", "barlow-testing"}
 # Outside crates that only some may know: the engine, and what belongs to a program.
 ONLY = {
     "burn": {
-        "barlow-nn", "barlow-objectives", "barlow-eval", "barlow-train", "barlow", "barlow-bench"
+        "barlow-nn", "barlow-objectives", "barlow-train", "barlow", "barlow-bench"
     },
     "clap": {"barlow", "barlow-bench"},
     "anyhow": {"barlow", "barlow-bench"},

@@ -8,7 +8,7 @@ use std::hint::black_box;
 use anyhow::ensure;
 use barlow_nn::collective::SingleRank;
 use barlow_nn::{
-    EncoderConfig, EncoderName, Initializer, Network, Pass, ProjectorConfig, Stem, named,
+    Encoder, EncoderConfig, EncoderName, Initializer, Network, Pass, ProjectorConfig, Stem, named,
 };
 use barlow_objectives::{BarlowTwins, Needs, StepContext};
 use barlow_random::Key;
@@ -129,7 +129,7 @@ fn verify(
     shape: [usize; 4],
 ) -> anyhow::Result<()> {
     let device = Device::flex().autodiff();
-    let encoder = encoder.init(&Initializer::new(0, &device));
+    let encoder = Encoder::new(encoder, &Initializer::new(0, &device));
     let view = normal(1, shape, &device);
     let results = |pass: &Pass| {
         let output = encoder.forward(view.clone(), pass).expect("one rank");

@@ -4,12 +4,9 @@
 //! bank votes for its class with weight `exp(s / temperature)`. The similarity matrix is computed in
 //! tiles and never held.
 
-use burn::tensor::{Device, Tensor};
+use rayon::prelude::*;
 
-use crate::represent::Features;
-
-/// Queries and bank images in a tile: 4 MB of similarities.
-const TILE: (usize, usize) = (256, 4096);
+use crate::features::Features;
 
 /// The protocol's constants.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,29 +32,23 @@ pub struct KnnOutcome {
 ///
 /// # Panics
 /// If both are not of the same dimension.
-pub fn knn(bank: &Features, queries: &Features, config: KnnConfig, device: &Device) -> KnnOutcome {
+pub fn knn(bank: &Features, queries: &Features, config: KnnConfig) -> KnnOutcome {
     let labelled = |features: &Features| features.filter(|i| features.labels[i].is_some());
     let (bank, queries) = (labelled(bank), labelled(queries));
     assert!(bank.is_empty() || queries.is_empty() || bank.dim == queries.dim, "one encoder");
     let classes = bank.labels.iter().flatten().max().map_or(0, |&label| label + 1);
-    let mut predictions = Vec::with_capacity(queries.len());
-    for first in (0..queries.len()).step_by(TILE.0) {
-        let rows = first..queries.len().min(first + TILE.0);
-        let tile = unit(queries.tensor(rows.clone(), device));
-        let mut nearest: Vec<Nearest> = rows.map(|_| Nearest::new(config.k)).collect();
-        for start in (0..bank.len()).step_by(TILE.1) {
-            let columns = start..bank.len().min(start + TILE.1);
-            let width = columns.len();
-            let similarity =
-                tile.clone().matmul(unit(bank.tensor(columns, device)).transpose()).into_data();
-            let similarity: Vec<f32> = similarity.iter::<f32>().collect();
-            for (nearest, row) in nearest.iter_mut().zip(similarity.chunks_exact(width)) {
-                row.iter().enumerate().for_each(|(i, &s)| nearest.offer(s, start + i));
-            }
+    let (bank_rows, query_rows) = (unit(&bank), unit(&queries));
+    let rows = |rows: &[f32]| rows.chunks_exact(bank.dim.max(1)).map(<[f32]>::to_vec).collect();
+    let (bank_rows, query_rows): (Vec<Vec<f32>>, Vec<Vec<f32>>) =
+        (rows(&bank_rows), rows(&query_rows));
+    let classify = |query: &Vec<f32>| {
+        let mut nearest = Nearest::new(config.k);
+        for (image, row) in bank_rows.iter().enumerate() {
+            nearest.offer(query.iter().zip(row).map(|(a, b)| a * b).sum(), image);
         }
-        let vote = |nearest: Nearest| nearest.vote(&bank.labels, classes, config.temperature);
-        predictions.extend(nearest.into_iter().map(vote));
-    }
+        nearest.vote(&bank.labels, classes, config.temperature)
+    };
+    let predictions: Vec<usize> = query_rows.par_iter().map(classify).collect();
     let right =
         predictions.iter().zip(&queries.labels).filter(|(p, label)| Some(**p) == **label).count();
     let accuracy = right as f64 / predictions.len().max(1) as f64;
@@ -65,9 +56,13 @@ pub fn knn(bank: &Features, queries: &Features, config: KnnConfig, device: &Devi
 }
 
 /// Rows at length 1; a row of zeros stays.
-fn unit(rows: Tensor<2>) -> Tensor<2> {
-    let norm = (rows.clone() * rows.clone()).sum_dim(1).sqrt().clamp_min(1e-12);
-    rows / norm
+fn unit(features: &Features) -> Vec<f32> {
+    let mut values = features.values.clone();
+    for row in values.chunks_exact_mut(features.dim.max(1)) {
+        let norm = row.iter().map(|value| value * value).sum::<f32>().sqrt().max(1e-12);
+        row.iter_mut().for_each(|value| *value /= norm);
+    }
+    values
 }
 
 /// The most similar images so far, most similar first.
@@ -150,7 +145,7 @@ mod tests {
             KnnConfig { k: 20, temperature: 0.07 },
             KnnConfig { k: 200, temperature: 0.5 },
         ] {
-            let found = knn(&bank, &queries, config, &Device::flex());
+            let found = knn(&bank, &queries, config);
             assert_eq!(found.predictions, naive(&bank, &queries, config), "{config:?}");
         }
     }
@@ -158,7 +153,7 @@ mod tests {
     #[test]
     fn an_image_finds_itself() {
         let bank = features(3, 500, 16, 7);
-        let found = knn(&bank, &bank, KnnConfig { k: 1, temperature: 0.07 }, &Device::flex());
+        let found = knn(&bank, &bank, KnnConfig { k: 1, temperature: 0.07 });
         assert!((found.accuracy - 1.0).abs() < f64::EPSILON);
     }
 
@@ -169,17 +164,16 @@ mod tests {
         let config = KnnConfig { k: 5, temperature: 0.07 };
         let labelled = bank.filter(|i| i % 2 == 0);
         bank.labels.iter_mut().skip(1).step_by(2).for_each(|label| *label = None);
-        let device = Device::flex();
         assert_eq!(
-            knn(&bank, &queries, config, &device).predictions,
-            knn(&labelled, &queries, config, &device).predictions
+            knn(&bank, &queries, config).predictions,
+            knn(&labelled, &queries, config).predictions
         );
     }
 
     #[test]
     fn a_bank_smaller_than_k_votes_whole() {
         let bank = features(6, 3, 8, 2);
-        let found = knn(&bank, &bank, KnnConfig { k: 20, temperature: 0.07 }, &Device::flex());
+        let found = knn(&bank, &bank, KnnConfig { k: 20, temperature: 0.07 });
         assert_eq!(found.predictions.len(), 3);
     }
 }

@@ -1,13 +1,12 @@
-//! What a frozen encoder is worth: representations, k-NN accuracy, effective rank.
+//! What representations are worth: k-NN accuracy, effective rank.
 //!
-//! [`represent()`] runs the encoder over a source in evaluation mode; [`knn()`] lets the nearest
-//! neighbours of each query vote; [`effective_rank`] counts the directions that representations or
-//! embeddings really use.
+//! All of it works on plain arrays ([`Features`]): [`knn()`] lets the nearest neighbours of each query
+//! vote; [`effective_rank`] counts the directions that representations or embeddings really use.
 
+mod features;
 mod knn;
-mod represent;
 mod spectrum;
 
+pub use features::{Features, align_labels};
 pub use knn::{KnnConfig, KnnOutcome, knn};
-pub use represent::{Features, RepresentConfig, RepresentError, align_labels, represent};
 pub use spectrum::effective_rank;

@@ -17,9 +17,9 @@ mod network;
 mod pass;
 mod precision;
 mod projector;
-pub mod tensor_file;
 
-pub use encoder::{Encoder, EncoderConfig, EncoderName, Stem};
+pub use barlow_weights::{EncoderConfig, EncoderName, Stem, tensor_file};
+pub use encoder::Encoder;
 pub use init::Initializer;
 pub use network::{Network, Outputs, commit};
 pub use pass::{BatchStatistics, Pass};

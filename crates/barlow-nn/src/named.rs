@@ -6,10 +6,9 @@
 
 use std::collections::BTreeMap;
 
+use barlow_weights::tensor_file::{Array, Tensors};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Gradients, Tensor, TensorData};
-
-use crate::tensor_file::{Array, Tensors};
 
 /// Follows a traversal and knows the name of where it is.
 #[derive(Debug, Default)]

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use barlow_weights::EncoderConfig;
 use burn::module::{Module, ParamId};
 use burn::tensor::Tensor;
 
 use crate::collective::CollectiveError;
-use crate::encoder::{Encoder, EncoderConfig};
+use crate::encoder::Encoder;
 use crate::init::Initializer;
 use crate::layers::MOMENTUM;
 use crate::named;
@@ -40,7 +41,7 @@ impl Network {
     ) -> Self {
         let representation_dim = encoder.representation_dim();
         Self {
-            encoder: encoder.init(&initializer.part("encoder")),
+            encoder: Encoder::new(encoder, &initializer.part("encoder")),
             projector: projector.init(representation_dim, &initializer.part("projector")),
         }
     }

@@ -25,7 +25,7 @@ fn config(fixture: &Fixture) -> EncoderConfig {
 
 /// The encoder of a case with the contents that the fixtures were computed with.
 fn encoder(fixture: &Fixture) -> Encoder {
-    let encoder = config(fixture).init(&Initializer::new(0, &Device::flex()));
+    let encoder = Encoder::new(&config(fixture), &Initializer::new(0, &Device::flex()));
     named::replace(encoder, |name, old| {
         let values = fill_parameter(name, &old.shape);
         let length = [values.len()];
@@ -93,7 +93,7 @@ fn tensors_of_all_sizes_have_the_names_and_shapes_of_torchvision() {
             .map(|(name, shape)| (name, shape.into_iter().map(scaled).collect()))
             .collect();
         let config = EncoderConfig { name, width: 64 / share, ..EncoderConfig::default() };
-        let encoder = config.init(&Initializer::new(0, &Device::flex()));
+        let encoder = Encoder::new(&config, &Initializer::new(0, &Device::flex()));
         let found: BTreeMap<_, _> = named::tensors(&encoder)
             .into_iter()
             .map(|(name, tensor)| (name, tensor.shape))
@@ -126,7 +126,7 @@ fn odd_sizes_and_any_number_of_channels_are_encoded() {
             zero_init_residual: false,
         };
         let device = Device::flex();
-        let encoder = config.init(&Initializer::new(3, &device));
+        let encoder = Encoder::new(&config, &Initializer::new(3, &device));
         let view = fill("view", 2 * channels * height * width, -2.0, 2.0);
         let view = Tensor::from_data(TensorData::new(view, [2, channels, height, width]), &device);
         for pass in [Pass::training(&SingleRank, Precision::F32), Pass::evaluation(Precision::F32)]

@@ -13,7 +13,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 fn encoder(name: EncoderName, stem: Stem, channels: usize) -> Encoder {
     let config = EncoderConfig { name, width: 8, stem, channels, zero_init_residual: false };
-    config.init(&Initializer::new(3, &Device::flex().autodiff()))
+    Encoder::new(&config, &Initializer::new(3, &Device::flex().autodiff()))
 }
 
 /// Not every name will do: where a value before a ReLU is 0 but for rounding, both bodies are right

@@ -6,8 +6,8 @@ use barlow_nn::collective::SingleRank;
 use barlow_nn::layers::{BatchNorm, Finish};
 use barlow_nn::tensor_file::{Array, Tensors};
 use barlow_nn::{
-    EncoderConfig, EncoderName, Initializer, Network, Pass, Precision, ProjectorConfig, Stem,
-    commit, named,
+    Encoder, EncoderConfig, EncoderName, Initializer, Network, Pass, Precision, ProjectorConfig,
+    Stem, commit, named,
 };
 use barlow_testing::fill;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -38,8 +38,10 @@ fn first_weights_do_not_depend_on_device_or_on_other_parts() {
     assert_eq!(named::arrays(&autodiff, ""), expected);
 
     // The encoder alone, and before any projector.
-    let encoder = encoder_config(EncoderName::ResNet18, true)
-        .init(&Initializer::new(7, &device).part("encoder"));
+    let encoder = Encoder::new(
+        &encoder_config(EncoderName::ResNet18, true),
+        &Initializer::new(7, &device).part("encoder"),
+    );
     let found = named::arrays(&encoder, "encoder.");
     assert!(found.iter().all(|(name, array)| expected[name] == *array));
 
@@ -104,8 +106,10 @@ fn only_the_last_norm_of_each_residual_branch_starts_at_zero() {
         [(EncoderName::ResNet34, "bn2.weight"), (EncoderName::ResNet50, "bn3.weight")]
     {
         for zero_init in [true, false] {
-            let encoder =
-                encoder_config(name, zero_init).init(&Initializer::new(0, &Device::flex()));
+            let encoder = Encoder::new(
+                &encoder_config(name, zero_init),
+                &Initializer::new(0, &Device::flex()),
+            );
             let mut zeros = 0;
             for (name, array) in named::arrays(&encoder, "") {
                 if array.shape.len() != 1 {

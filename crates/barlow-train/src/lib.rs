@@ -10,6 +10,7 @@ pub mod interrupt;
 pub mod networks;
 pub mod optimizer;
 pub mod probe;
+pub mod represent;
 pub mod run;
 pub mod run_directory;
 pub mod schedule;

@@ -5,15 +5,13 @@ use std::sync::Arc;
 use barlow_data::loader::BadImage;
 use barlow_data::source::{Source, Subset};
 use barlow_data::views::ViewPipeline;
-use barlow_eval::{
-    Features, KnnConfig, RepresentConfig, RepresentError, align_labels, effective_rank, knn,
-    represent,
-};
+use barlow_eval::{Features, KnnConfig, align_labels, effective_rank, knn};
 use barlow_nn::{Network, Pass};
 use barlow_random::{Key, Permutation};
 use burn::module::Module;
 use burn::tensor::Device;
 
+use crate::represent::{RepresentConfig, RepresentError, represent, rows};
 use crate::settings::ProbeSettings;
 
 /// Images whose representations and embeddings are counted for effective rank: an eigenproblem of
@@ -136,10 +134,10 @@ impl Probe {
                 let own = queries.classes();
                 let mut queries = features(queries, before)?;
                 align_labels(&mut queries, own, self.bank.classes());
-                knn(&bank, &queries, self.knn, device)
+                knn(&bank, &queries, self.knn)
             } else {
                 let (bank, queries) = self.hold_out(&bank);
-                knn(&bank, &queries, self.knn, device)
+                knn(&bank, &queries, self.knn)
             };
             Some(outcome.accuracy)
         } else {
@@ -148,7 +146,7 @@ impl Probe {
         let sample = bank.spread(RANK_IMAGES);
         let embedding = network
             .projector
-            .forward(sample.tensor(0..sample.len(), device), &Pass::evaluation(config.precision))?;
+            .forward(rows(&sample, 0..sample.len(), device), &Pass::evaluation(config.precision))?;
         let embedding_dim = embedding.dims()[1];
         let embedding: Vec<f32> = embedding.into_data().iter::<f32>().collect();
         Ok(Measurement {

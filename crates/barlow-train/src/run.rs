@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 use barlow_data::loader::Batches;
 use barlow_data::source::Source;
 use barlow_data::views::ViewPipeline;
-use barlow_eval::{RepresentConfig, represent};
 use barlow_nn::collective::Collective;
 use barlow_nn::{Pass, Precision};
 use barlow_objectives::{Layer, Registry, StepContext};
@@ -27,6 +26,7 @@ use crate::checkpoint;
 use crate::event::{Event, Observer, with_causes};
 use crate::interrupt::Signal;
 use crate::probe::Probe;
+use crate::represent::{RepresentConfig, represent, rows};
 use crate::run_directory::{BadImages, Ending, Metrics, RunDirectory, Status, TrainLog};
 use crate::settings::Settings;
 use crate::step::Step;
@@ -272,7 +272,7 @@ impl<'a> Trainer<'a> {
             let encoder = &network.encoder;
             match represent(encoder, source, pipeline, device, config, &mut |_| {}) {
                 Ok((features, _)) => {
-                    let rows = features.tensor(0..features.len(), device);
+                    let rows = rows(&features, 0..features.len(), device);
                     match layer {
                         Layer::Representation => Ok(rows),
                         Layer::Embedding => {

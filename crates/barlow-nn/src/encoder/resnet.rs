@@ -2,10 +2,10 @@
 //!
 //! Version 1.5, as torchvision: in a bottleneck the 3×3 convolution carries the stride.
 
+use barlow_weights::{EncoderConfig, Stem};
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::{EncoderConfig, Stem};
 use crate::collective::CollectiveError;
 use crate::init::Initializer;
 use crate::layers::{
@@ -27,7 +27,8 @@ pub struct ResNet {
 }
 
 impl ResNet {
-    pub(super) fn new(config: &EncoderConfig, initializer: &Initializer) -> Self {
+    /// An encoder with its first weights.
+    pub fn new(config: &EncoderConfig, initializer: &Initializer) -> Self {
         let (kernel, stride) = match config.stem {
             Stem::Standard => (7, 2),
             Stem::Small => (3, 1),

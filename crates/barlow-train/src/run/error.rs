@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use barlow_data::loader::{LoadError, LoaderError};
-use barlow_eval::RepresentError;
 use barlow_nn::collective::CollectiveError;
 use barlow_nn::tensor_file::TensorFileError;
 
 use super::RestoreError;
 use crate::checkpoint::CheckpointError;
+use crate::represent::RepresentError;
 use crate::run_directory::RunDirectoryError;
 
 /// Why a run cannot go on.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use anyhow::Context;
 use barlow_data::source::Source;
 use barlow_data::views::{ViewPipeline, ViewPipelineConfig};
-use barlow_eval::{Features, KnnConfig, RepresentConfig, align_labels, knn as classify, represent};
+use barlow_eval::{Features, KnnConfig, align_labels, knn as classify};
 use barlow_nn::{Precision, encoder_file};
+use barlow_train::represent::{RepresentConfig, represent};
 use serde_json::json;
 
 use super::output;
@@ -76,7 +77,7 @@ pub fn knn(arguments: &KnnArguments) -> anyhow::Result<Exit> {
         settings.train
     );
     let knn_config = KnnConfig { k: settings.k, temperature: settings.temperature };
-    let accuracy = classify(&bank, &queries, knn_config, &device).accuracy;
+    let accuracy = classify(&bank, &queries, knn_config).accuracy;
 
     // Images without a label neither vote nor count.
     let labelled = |features: &Features| features.labels.iter().flatten().count();

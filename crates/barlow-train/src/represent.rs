@@ -3,65 +3,12 @@
 use std::sync::Arc;
 
 use barlow_data::loader::{BadImage, EvaluationBatches, EvaluationConfig, LoadError};
-use barlow_data::source::{Source, is_spread};
+use barlow_data::source::Source;
 use barlow_data::views::ViewPipeline;
+use barlow_eval::Features;
 use barlow_nn::collective::CollectiveError;
 use barlow_nn::{Encoder, Pass, Precision};
 use burn::tensor::{Device, Tensor, TensorData};
-
-/// Feature vectors of images that could be read.
-#[derive(Debug, Clone, Default)]
-pub struct Features {
-    /// One row an image, `[n, dim]`, contiguous.
-    pub values: Vec<f32>,
-    /// Length of a row.
-    pub dim: usize,
-    /// Where each image is in its source, increasing.
-    pub ids: Vec<u64>,
-    /// The class of each image, if it has one.
-    pub labels: Vec<Option<usize>>,
-}
-
-impl Features {
-    /// How many images there are.
-    pub fn len(&self) -> usize {
-        self.ids.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.ids.is_empty()
-    }
-
-    /// The features of one image.
-    pub fn row(&self, index: usize) -> &[f32] {
-        &self.values[index * self.dim..(index + 1) * self.dim]
-    }
-
-    /// The images for which `keep` holds, in order.
-    #[must_use]
-    pub fn filter(&self, keep: impl Fn(usize) -> bool) -> Self {
-        let mut kept = Self { dim: self.dim, ..Self::default() };
-        for index in (0..self.len()).filter(|&index| keep(index)) {
-            kept.values.extend_from_slice(self.row(index));
-            kept.ids.push(self.ids[index]);
-            kept.labels.push(self.labels[index]);
-        }
-        kept
-    }
-
-    /// At most `most` images, spread evenly.
-    #[must_use]
-    pub fn spread(&self, most: usize) -> Self {
-        self.filter(|index| is_spread(index, self.len(), most))
-    }
-
-    /// Rows `range` as a tensor, `[rows, dim]`.
-    pub fn tensor(&self, range: std::ops::Range<usize>, device: &Device) -> Tensor<2> {
-        let rows = self.values[range.start * self.dim..range.end * self.dim].to_vec();
-        Tensor::from_data(TensorData::new(rows, [range.len(), self.dim]), device)
-    }
-}
 
 /// How [`represent`] works; but for the precision, the result does not depend on it.
 #[derive(Debug, Clone, Copy)]
@@ -132,28 +79,9 @@ pub fn represent(
     Ok((features, bad_images))
 }
 
-/// Numbers the classes of `queries` as the bank does, by name; a class that the bank does not have
-/// gets a number of its own, which no vote can win.
-pub fn align_labels(queries: &mut Features, own: &[String], bank: &[String]) {
-    let number = |label: usize| {
-        let known = own.get(label).and_then(|name| bank.iter().position(|other| other == name));
-        known.unwrap_or(bank.len() + label)
-    };
-    for label in &mut queries.labels {
-        *label = label.map(number);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn classes_meet_by_name_and_strangers_stay_apart() {
-        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let labels = vec![Some(0), Some(1), Some(2), None];
-        let mut queries = Features { labels, ..Features::default() };
-        align_labels(&mut queries, &names(&["cat", "emu", "dog"]), &names(&["ant", "cat", "dog"]));
-        assert_eq!(queries.labels, [Some(1), Some(4), Some(2), None]);
-    }
+/// Rows `range` of features as a tensor, `[rows, dim]`.
+pub fn rows(features: &Features, range: std::ops::Range<usize>, device: &Device) -> Tensor<2> {
+    let dim = features.dim;
+    let values = features.values[range.start * dim..range.end * dim].to_vec();
+    Tensor::from_data(TensorData::new(values, [range.len(), dim]), device)
 }

@@ -1,0 +1,11 @@
+//! Encoders in files: tensors by name, what a file says of itself, and the formats of other programs.
+//!
+//! No engine here: a tensor is a shape and bytes ([`tensor_file::Array`]). Nothing in a file is
+//! believed, and nothing in it is ever executed.
+
+mod encoder;
+mod facts;
+pub mod tensor_file;
+
+pub use encoder::{EncoderConfig, EncoderName, Stem};
+pub use facts::{EncoderFacts, FACTS_KEY};
