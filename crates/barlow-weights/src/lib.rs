@@ -3,9 +3,11 @@
 //! No engine here: a tensor is a shape and bytes ([`tensor_file::Array`]). Nothing in a file is
 //! believed, and nothing in it is ever executed.
 
+mod architecture;
 mod encoder;
 mod facts;
 pub mod tensor_file;
 
+pub use architecture::expected;
 pub use encoder::{EncoderConfig, EncoderName, Stem};
 pub use facts::{EncoderFacts, FACTS_KEY};
