@@ -18,7 +18,7 @@ import torch
 from fixture import DATA
 
 # Each is a module here with `fixtures()`, and a folder below data/.
-AREAS = ["objective", "optimizer", "schedule", "encoder", "model"]
+AREAS = ["objective", "optimizer", "schedule", "encoder", "model", "supervised"]
 
 
 # Each is a script here that writes its own files to a folder below data/.

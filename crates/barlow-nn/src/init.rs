@@ -56,8 +56,7 @@ impl Initializer {
     /// `sqrt(2 / (out * height * width))`, as torchvision's ResNet (Kaiming, fan-out, ReLU).
     pub fn kaiming_normal(&self, leaf: &str, shape: [usize; 4]) -> Param<Tensor<4>> {
         let deviation = (2.0 / (shape[0] * shape[2] * shape[3]) as f64).sqrt();
-        let mut stream = self.stream(leaf);
-        self.parameter(shape, || stream.normal() * deviation)
+        self.normal(leaf, shape, deviation)
     }
 
     /// A linear layer's weight, `[out, in]`: uniform within `±1/sqrt(in)`, as PyTorch's
@@ -66,6 +65,17 @@ impl Initializer {
         let bound = 1.0 / (shape[1] as f64).sqrt();
         let mut stream = self.stream(leaf);
         self.parameter(shape, || stream.uniform(-bound, bound))
+    }
+
+    /// A weight that is normal with a deviation.
+    pub fn normal<const D: usize>(
+        &self,
+        leaf: &str,
+        shape: [usize; D],
+        deviation: f64,
+    ) -> Param<Tensor<D>> {
+        let mut stream = self.stream(leaf);
+        self.parameter(shape, || stream.normal() * deviation)
     }
 
     /// A trained vector of one value.

@@ -6,6 +6,7 @@
 //! dictionary. What a forward pass must know besides its input (training or evaluation, the ranks
 //! it shares its batch with, the running statistics it owes) travels in a [`Pass`].
 
+mod classifier;
 pub mod collective;
 mod cpu;
 pub mod encoder;
@@ -19,6 +20,7 @@ mod precision;
 mod projector;
 
 pub use barlow_weights::{EncoderConfig, EncoderName, Stem, tensor_file};
+pub use classifier::{Classifier, LinearClassifier};
 pub use encoder::Encoder;
 pub use init::Initializer;
 pub use network::{Network, Outputs, commit};

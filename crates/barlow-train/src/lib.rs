@@ -5,6 +5,7 @@
 
 pub mod checkpoint;
 pub mod event;
+pub mod finetune;
 pub mod health;
 pub mod interrupt;
 pub mod networks;
@@ -17,3 +18,4 @@ pub mod schedule;
 pub mod settings;
 pub mod step;
 pub mod storage;
+pub mod supervised;

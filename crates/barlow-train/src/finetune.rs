@@ -1,0 +1,217 @@
+//! Fine-tuning and linear classification with augmentation: epochs over labelled images.
+
+use std::sync::Arc;
+
+use barlow_data::loader::{BadImage, LoadError, Loader, LoaderConfig, LoaderError};
+use barlow_data::source::Source;
+use barlow_data::views::{ViewConfig, ViewPipeline};
+use barlow_nn::Classifier;
+use barlow_nn::collective::CollectiveError;
+use burn::tensor::{Device, Tensor, TensorData};
+use serde::Serialize;
+
+use crate::interrupt::Signal;
+use crate::supervised::{Supervised, SupervisedConfig, SupervisedRates};
+
+/// How the rates fall; they change after an epoch, never within one.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decay {
+    /// Half a cosine from the base rate to 0 (official evaluate.py).
+    Cosine,
+    /// Multiplied by `factor` after each of some epochs (paper, appendix: 0.2 after 12 and 16).
+    Steps {
+        /// Epochs done when the rate falls.
+        after: Vec<u64>,
+        /// What it is multiplied by.
+        factor: f64,
+    },
+}
+
+impl Decay {
+    /// The rate of epoch `epoch` (from 0) of `epochs` as a share of the base rate.
+    pub fn share(&self, epoch: u64, epochs: u64) -> f64 {
+        match self {
+            Self::Cosine => {
+                let done = epoch as f64 / epochs as f64;
+                0.5 * (1.0 + (std::f64::consts::PI * done).cos())
+            }
+            Self::Steps { after, factor } => {
+                let falls = after.iter().filter(|&&at| epoch >= at).count();
+                factor.powi(falls as i32)
+            }
+        }
+    }
+}
+
+/// How a classifier is trained.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FinetuneConfig {
+    /// Passes over the images.
+    pub epochs: u64,
+    /// Images in a step; as many as there are, if there are fewer.
+    pub batch_size: usize,
+    /// The highest rates.
+    pub rates: SupervisedRates,
+    /// How they fall.
+    pub decay: Decay,
+    /// The rest of the rule.
+    pub supervised: SupervisedConfig,
+    /// Decides sample order and views.
+    pub seed: u64,
+    /// Threads that decode.
+    pub workers: usize,
+    /// The share of unreadable images (0..1) above which training ends.
+    pub max_bad_image_fraction: f64,
+}
+
+/// What an epoch of training was.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct FinetuneEpoch {
+    /// Epochs done.
+    pub epoch: u64,
+    /// Mean cross-entropy of its steps, nats.
+    pub loss: f64,
+    /// Share of the images that were classified rightly while training, 0..1.
+    pub accuracy: f64,
+}
+
+/// What is told of the way.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum FinetuneEvent {
+    /// So many steps are done, of so many.
+    Step(u64, u64),
+    /// An epoch is done.
+    Epoch(FinetuneEpoch),
+}
+
+/// Why training with labels ended early.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FinetuneError {
+    /// The images do not make a batch.
+    #[error(transparent)]
+    Loader(#[from] LoaderError),
+    /// The images could not be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The ranks could not act together.
+    #[error(transparent)]
+    Collective(#[from] CollectiveError),
+    /// The rates are too high.
+    #[error("the loss of step {step} is not finite: lower the learning rates")]
+    NotFinite {
+        /// Steps done.
+        step: u64,
+    },
+    /// The user asked for it.
+    #[error("interrupted in step {step} of {steps}; nothing of it is kept")]
+    Interrupted {
+        /// The signal.
+        signal: Signal,
+        /// Steps done.
+        step: u64,
+        /// Of how many.
+        steps: u64,
+    },
+}
+
+/// What training gave.
+#[derive(Debug)]
+pub struct Finetuned {
+    /// The classifier, on the device without autodiff.
+    pub classifier: Classifier,
+    /// Each epoch of the way.
+    pub epochs: Vec<FinetuneEpoch>,
+    /// Images in a step.
+    pub batch_size: usize,
+    /// Images that could not be decoded; others stood in for them.
+    pub bad_images: Vec<BadImage>,
+}
+
+/// The view for training with labels: a random crop and a mirror image (official evaluate.py).
+pub fn crop_and_flip() -> ViewConfig {
+    ViewConfig {
+        jitter_probability: 0.0,
+        grayscale_probability: 0.0,
+        blur_probability: 0.0,
+        solarize_probability: 0.0,
+        ..ViewConfig::official_a()
+    }
+}
+
+/// Trains a classifier on the labelled images of `source`, the first view of `pipeline` each.
+///
+/// The images of an incomplete last batch are left out of an epoch, others each time.
+///
+/// # Errors
+/// If the images cannot be loaded, the loss is not finite, or a signal came.
+///
+/// # Panics
+/// If an image of the source has no label.
+pub fn finetune(
+    classifier: Classifier,
+    source: &Arc<dyn Source>,
+    pipeline: Arc<ViewPipeline>,
+    device: &Device,
+    config: &FinetuneConfig,
+    observe: &mut dyn FnMut(FinetuneEvent),
+    interrupted: &dyn Fn() -> Option<Signal>,
+) -> Result<Finetuned, FinetuneError> {
+    let batch_size = config.batch_size.min(source.len());
+    let loader = Loader::new(
+        Arc::clone(source),
+        pipeline,
+        LoaderConfig {
+            batch_size,
+            workers: config.workers,
+            seed: config.seed,
+            prefetch: 2,
+            max_bad_image_fraction: config.max_bad_image_fraction,
+        },
+    )?;
+    let steps_per_epoch = loader.steps_per_epoch();
+    let steps = steps_per_epoch * config.epochs;
+    let mut training = Supervised::new(classifier, config.supervised);
+    let mut epochs = Vec::new();
+    let (mut loss, mut right) = (0.0, 0);
+    let mut batches = loader.batches(0, steps);
+    for step in 0..steps {
+        if let Some(signal) = interrupted() {
+            return Err(FinetuneError::Interrupted { signal, step, steps });
+        }
+        let mut batch = batches.next().expect("the loader gives every step")?;
+        let view = batch.views.swap_remove(0);
+        let view = Tensor::from_data(TensorData::new(view.data, view.shape), device);
+        let labels: Vec<usize> =
+            batch.labels.iter().map(|label| label.expect("every image has a label")).collect();
+        let share = config.decay.share(batch.epoch, config.epochs);
+        let SupervisedRates { encoder, classifier } = config.rates;
+        let rates = SupervisedRates { encoder: encoder * share, classifier: classifier * share };
+        let done = training.step(view, &labels, rates)?;
+        if !done.loss.is_finite() {
+            return Err(FinetuneError::NotFinite { step });
+        }
+        loss += done.loss;
+        right += done.right;
+        observe(FinetuneEvent::Step(step + 1, steps));
+        if (step + 1) % steps_per_epoch == 0 {
+            let images = steps_per_epoch as f64 * batch_size as f64;
+            let epoch = FinetuneEpoch {
+                epoch: batch.epoch + 1,
+                loss: loss / steps_per_epoch as f64,
+                accuracy: right as f64 / images,
+            };
+            observe(FinetuneEvent::Epoch(epoch));
+            epochs.push(epoch);
+            (loss, right) = (0.0, 0);
+        }
+    }
+    drop(batches);
+    Ok(Finetuned {
+        classifier: training.classifier(),
+        epochs,
+        batch_size,
+        bad_images: loader.drain_bad_images(),
+    })
+}
