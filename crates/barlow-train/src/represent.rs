@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use barlow_data::loader::{BadImage, EvaluationBatches, EvaluationConfig, LoadError};
+use barlow_data::loader::{
+    BadImage, EvaluationBatch, EvaluationBatches, EvaluationConfig, LoadError,
+};
 use barlow_data::source::Source;
 use barlow_data::views::ViewPipeline;
 use barlow_eval::Features;
@@ -41,6 +43,52 @@ pub enum RepresentError {
     Collective(#[from] CollectiveError),
 }
 
+/// The representations of the readable images of a source, batch by batch, in its order.
+#[derive(Debug)]
+pub struct Representations<'a> {
+    encoder: &'a Encoder,
+    batches: EvaluationBatches,
+    pass: Pass<'a>,
+    device: Device,
+}
+
+impl<'a> Representations<'a> {
+    /// Begins to load images.
+    pub fn new(
+        encoder: &'a Encoder,
+        source: Arc<dyn Source>,
+        pipeline: Arc<ViewPipeline>,
+        device: &Device,
+        config: RepresentConfig,
+    ) -> Self {
+        let RepresentConfig { batch_size, workers, precision } = config;
+        let config = EvaluationConfig { batch_size, workers };
+        let batches = EvaluationBatches::new(source, pipeline, &config);
+        let pass = Pass::evaluation(precision);
+        Self { encoder, batches, pass, device: device.clone() }
+    }
+
+    /// The bad images met so far that no earlier call has given.
+    pub fn drain_bad_images(&mut self) -> Vec<BadImage> {
+        self.batches.drain_bad_images()
+    }
+}
+
+impl Iterator for Representations<'_> {
+    type Item = Result<Features, RepresentError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut of = |batch: EvaluationBatch| -> Result<Features, RepresentError> {
+            let view = Tensor::from_data(TensorData::new(batch.data, batch.shape), &self.device);
+            let representation = self.encoder.forward(view, &self.pass)?;
+            let dim = representation.dims()[1];
+            let values = representation.into_data().iter::<f32>().collect();
+            Ok(Features { values, dim, ids: batch.ids, labels: batch.labels })
+        };
+        Some(self.batches.next()?.map_err(RepresentError::from).and_then(&mut of))
+    }
+}
+
 /// The representation of every readable image of `source`, with the images that were left out.
 ///
 /// `progress` is told the number of images done after each batch.
@@ -56,18 +104,13 @@ pub fn represent(
     config: RepresentConfig,
     progress: &mut dyn FnMut(usize),
 ) -> Result<(Features, Vec<BadImage>), RepresentError> {
-    let RepresentConfig { batch_size, workers, precision } = config;
-    let config = EvaluationConfig { batch_size, workers };
     let images = source.len();
     let first = if images > 0 { source.name(0) } else { String::new() };
-    let mut batches = EvaluationBatches::new(source, pipeline, &config);
+    let mut batches = Representations::new(encoder, source, pipeline, device, config);
     let mut features = Features::default();
-    let pass = Pass::evaluation(precision);
     while let Some(batch) = batches.next().transpose()? {
-        let view = Tensor::from_data(TensorData::new(batch.data, batch.shape), device);
-        let representation = encoder.forward(view, &pass)?;
-        features.dim = representation.dims()[1];
-        features.values.extend(representation.into_data().iter::<f32>());
+        features.dim = batch.dim;
+        features.values.extend(batch.values);
         features.ids.extend(batch.ids);
         features.labels.extend(batch.labels);
         progress(features.len());
@@ -75,8 +118,7 @@ pub fn represent(
     if features.is_empty() {
         return Err(RepresentError::NothingDecodes { images, first });
     }
-    let bad_images = batches.drain_bad_images();
-    Ok((features, bad_images))
+    Ok((features, batches.drain_bad_images()))
 }
 
 /// Rows `range` of features as a tensor, `[rows, dim]`.

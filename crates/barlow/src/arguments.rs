@@ -6,6 +6,8 @@
 
 mod data;
 mod doctor;
+mod embed;
+mod encoder;
 mod indices;
 mod knn;
 mod options;
@@ -16,6 +18,8 @@ use clap::{Parser, Subcommand};
 
 pub use data::DataArguments;
 pub use doctor::DoctorArguments;
+pub use embed::EmbedArguments;
+pub use encoder::{EncoderChoice, EncoderOptions};
 pub use indices::{Indices, IndicesError};
 pub use knn::{KnnArguments, KnnSettings};
 pub use options::{ComputeOptions, ConfigurationOptions, FrequentOptions};
@@ -46,6 +50,8 @@ pub enum Command {
     Pretrain(Box<PretrainArguments>),
     /// Judge an encoder by its nearest neighbours, on labelled images
     Knn(Box<KnnArguments>),
+    /// Write the representation of every image to a file
+    Embed(Box<EmbedArguments>),
     /// Draw a contact sheet of what training will see
     Views(Box<ViewsArguments>),
     /// Say what is in a source, what is broken, and what pretrain would choose

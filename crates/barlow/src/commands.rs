@@ -1,8 +1,9 @@
 //! What the commands do, once arguments are parsed.
 
 mod data;
+mod embed;
 mod knn;
-mod output;
+pub(crate) mod output;
 mod pretrain;
 pub(crate) mod progress;
 mod views;
@@ -11,6 +12,7 @@ use crate::arguments::DoctorArguments;
 use crate::exit::Exit;
 
 pub use data::data;
+pub use embed::embed;
 pub use knn::knn;
 pub use pretrain::pretrain;
 pub use views::views;

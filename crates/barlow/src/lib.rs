@@ -9,7 +9,9 @@ pub mod arguments;
 pub mod commands;
 pub mod devices;
 pub mod doctor;
+mod embeddings;
 pub mod exit;
+mod frozen;
 mod images;
 pub mod presets;
 pub mod settings;
@@ -33,6 +35,7 @@ pub fn run(registry: &Registry) -> ExitCode {
     let result = match &arguments.command {
         Command::Pretrain(arguments) => commands::pretrain(arguments, registry),
         Command::Knn(arguments) => commands::knn(arguments),
+        Command::Embed(arguments) => commands::embed(arguments),
         Command::Data(arguments) => commands::data(arguments, registry),
         Command::Views(arguments) => commands::views(arguments, registry),
         Command::Doctor(arguments) => commands::doctor(*arguments),

@@ -23,6 +23,24 @@ pub struct Subset {
 }
 
 impl Subset {
+    /// The images at these positions, in this order; `rule` says in words how they were chosen.
+    ///
+    /// # Panics
+    /// When an image is asked for whose position is not in the whole.
+    pub fn of(whole: Arc<dyn Source>, ids: Vec<usize>, rule: impl Into<String>) -> Self {
+        Self { whole, ids, rule: rule.into() }
+    }
+
+    /// The images that have a label, or the whole itself if all do.
+    pub fn labelled(whole: Arc<dyn Source>) -> Arc<dyn Source> {
+        let len = whole.len();
+        let ids: Vec<usize> = (0..len).filter(|&id| whole.label(id).is_some()).collect();
+        if ids.len() == len {
+            return whole;
+        }
+        Arc::new(Self { whole, ids, rule: "those with a label".to_owned() })
+    }
+
     /// So many images spread by chance over the whole source, or all if there are no more.
     pub fn sample(whole: Arc<dyn Source>, images: usize, seed: u64) -> Self {
         let len = whole.len() as u64;
@@ -136,6 +154,18 @@ mod tests {
         assert_ne!(tenth.fingerprint(), part(0.1, 2).fingerprint());
         assert_eq!(part(1e-9, 1).len(), 10);
         assert_eq!(part(1.0, 1).ids, (0..503).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn images_without_a_label_are_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let list = folder.path().join("list.csv");
+        std::fs::write(&list, "path,label\na.png,cat\nb.png,\nc.png,dog\n").unwrap();
+        let whole = crate::source::open(list.to_str().unwrap(), &Default::default()).unwrap();
+        let part = Subset::labelled(Arc::clone(&whole));
+        assert_eq!((whole.len(), part.len()), (3, 2));
+        assert!(part.name(1).ends_with("c.png"));
+        assert_eq!(Subset::labelled(Arc::clone(&part)).fingerprint(), part.fingerprint());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::Serialize;
 ///
 /// # Errors
 /// If stdout cannot be written.
-pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
+pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     serde_json::to_writer_pretty(&mut stdout, value)?;
     Ok(writeln!(stdout)?)
@@ -18,11 +18,11 @@ pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// If stdout cannot be written.
-pub(super) fn text(text: &str) -> anyhow::Result<()> {
+pub(crate) fn text(text: &str) -> anyhow::Result<()> {
     Ok(writeln!(io::stdout().lock(), "{}", text.trim_end())?)
 }
 
 /// Prints a line on stderr; where that cannot be written there is nothing left to do.
-pub(super) fn message(text: &str) {
+pub(crate) fn message(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }

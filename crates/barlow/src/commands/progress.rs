@@ -37,7 +37,7 @@ impl Finding {
 }
 
 /// Shows a run on stderr.
-pub(super) struct Progress {
+pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     /// Steps in the run.
     total_steps: u64,
@@ -54,7 +54,7 @@ enum Counted {
 }
 
 impl Progress {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let bar = io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
             let style = ProgressStyle::with_template(
@@ -75,12 +75,12 @@ impl Progress {
     }
 
     /// Shows how far an evaluation is.
-    pub(super) fn evaluating(&self, images: usize, of: usize) {
+    pub(crate) fn evaluating(&self, images: usize, of: usize) {
         self.count(Counted::Images, images as u64, of as u64, || "images evaluated,".to_owned());
     }
 
     /// Shows how many images of a source were looked at.
-    pub(super) fn looking(&self, images: usize, of: usize) {
+    pub(crate) fn looking(&self, images: usize, of: usize) {
         self.count(Counted::Images, images as u64, of as u64, || "images looked at,".to_owned());
     }
 
@@ -97,7 +97,7 @@ impl Progress {
     }
 
     /// Removes the bar.
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

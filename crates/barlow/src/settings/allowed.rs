@@ -73,6 +73,10 @@ impl Kind {
                 let numbers = parts(text).map(|part| number(part).map(Value::Float));
                 numbers.collect::<Option<_>>().map(Value::Array)
             }
+            Self::Integers { .. } => {
+                let integers = parts(text).map(|part| part.parse().ok().map(Value::Integer));
+                integers.collect::<Option<_>>().map(Value::Array)
+            }
             Self::Patterns => {
                 Some(Value::Array(parts(text).map(|part| unquoted(part).into()).collect()))
             }
@@ -89,6 +93,9 @@ impl Kind {
     pub(super) fn allowed(self, objectives: &[&str]) -> String {
         match self {
             Self::Integer { min, max } => format!("an integer from {min} to {max}"),
+            Self::Integers { min, max } => {
+                format!("integers from {min} to {max}, with commas between")
+            }
             Self::Number(bounds) => format!("a number {bounds}"),
             Self::Boolean => "`true` or `false`".to_owned(),
             Self::Choice(words) => one_of(words),
@@ -127,6 +134,16 @@ impl Kind {
                 .as_integer()
                 .filter(|number| (min..=max).contains(number))
                 .map(Value::Integer)
+                .ok_or_else(|| refusal(None)),
+            Self::Integers { min, max } => value
+                .as_array()
+                .filter(|numbers| {
+                    let is_right = |number: &Value| {
+                        number.as_integer().is_some_and(|number| (min..=max).contains(&number))
+                    };
+                    !numbers.is_empty() && numbers.iter().all(is_right)
+                })
+                .map(|_| value.clone())
                 .ok_or_else(|| refusal(None)),
             Self::Number(bounds) => number(value)
                 .filter(|&number| bounds.contains(number))
@@ -188,6 +205,7 @@ impl Kind {
             }
             Self::Text => Ok(()),
             Self::Integer { .. }
+            | Self::Integers { .. }
             | Self::Number(_)
             | Self::Boolean
             | Self::PerChannel(_)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use toml::Value;
 
-use super::key::find;
+use super::key::find_option;
 use super::layers;
 use super::problem::SettingsProblems;
 use super::reading;
@@ -39,19 +39,26 @@ impl CheckedOptions {
 
     /// The whole number of a key, if it was given.
     pub fn size(&self, key: &str) -> Option<usize> {
-        debug_assert!(find(key).is_some(), "`{key}` is no key");
+        debug_assert!(find_option(key).is_some(), "`{key}` is no key");
         self.values.get(key)?.as_integer().and_then(|number| usize::try_from(number).ok())
     }
 
     /// The number of a key, if it was given.
     pub fn number(&self, key: &str) -> Option<f64> {
-        debug_assert!(find(key).is_some(), "`{key}` is no key");
+        debug_assert!(find_option(key).is_some(), "`{key}` is no key");
         self.values.get(key)?.as_float()
+    }
+
+    /// The whole numbers of a key, if they were given.
+    pub fn sizes(&self, key: &str) -> Option<Vec<usize>> {
+        debug_assert!(find_option(key).is_some(), "`{key}` is no key");
+        let numbers = self.values.get(key)?.as_array()?.iter();
+        numbers.map(|number| usize::try_from(number.as_integer()?).ok()).collect()
     }
 
     /// The text of a key, if it was given.
     pub fn text(&self, key: &str) -> Option<&str> {
-        debug_assert!(find(key).is_some(), "`{key}` is no key");
+        debug_assert!(find_option(key).is_some(), "`{key}` is no key");
         self.values.get(key)?.as_str()
     }
 }

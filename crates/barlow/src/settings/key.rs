@@ -53,6 +53,13 @@ pub enum Kind {
     Text,
     /// Lowest and highest of what is drawn.
     Interval(Bounds),
+    /// Integers, at least one, both ends included.
+    Integers {
+        /// Lowest.
+        min: i64,
+        /// Highest.
+        max: i64,
+    },
 }
 
 /// All keys, in the order of `config.toml`.
@@ -64,6 +71,12 @@ pub fn keys() -> &'static [Key] {
 /// The key of this name.
 pub(super) fn find(name: &str) -> Option<&'static Key> {
     keys().iter().find(|key| key.name == name)
+}
+
+/// What an option stands for: a key, or a setting of an evaluation, which no configuration has.
+pub(super) fn find_option(name: &str) -> Option<&'static Key> {
+    static EVALUATION: LazyLock<Vec<Key>> = LazyLock::new(table::evaluation);
+    find(name).or_else(|| EVALUATION.iter().find(|key| key.name == name))
 }
 
 /// Names that some key begins with, before a dot: `views`, `views.a`.

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
 use super::given::{Given, Layer, Origin, last, shorten, shown};
-use super::key::{Key, find, is_section};
+use super::key::{Key, find, find_option, is_section};
 use super::problem::Problem;
 use super::{TypedOption, TypedSettings};
 use crate::presets::Preset;
@@ -18,7 +18,7 @@ use crate::presets::Preset;
 pub(super) fn options(typed: &TypedSettings, problems: &mut Vec<Problem>) -> Layer {
     let mut layer = Layer::new();
     for TypedOption { flag, key, value } in &typed.options {
-        let known = find(key).expect("options stand for keys of the table, which a test holds");
+        let known = find_option(key).expect("options stand for keys of a table, which tests hold");
         layer.push((known, read(known, value, Origin::Option(flag))));
     }
     for text in &typed.set {

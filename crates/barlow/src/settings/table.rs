@@ -22,6 +22,7 @@ const RATE: Kind = Kind::Number(Bounds { max: 10_000.0, ..NON_NEGATIVE });
 const JITTER: Kind = Kind::Number(Bounds { max: 10.0, ..NON_NEGATIVE });
 /// As many as the views take.
 const MOST_CHANNELS: i64 = ViewPipelineConfig::MAX_CHANNELS as i64;
+const EPOCHS: Kind = Kind::Integer { min: 1, max: 1_000_000 };
 const FREE_ON_RESUME: [&str; 5] = [
     "data.workers",
     "data.cache_folder",
@@ -314,6 +315,40 @@ const AFTER_VIEWS: &[Row] = &[
     ),
 ];
 
+/// What evaluations are told by options only: no run has these in its configuration.
+const OF_EVALUATIONS: &[Row] = &[
+    ("knn.k", Kind::Integers { min: 1, max: 100_000 }, "neighbours that vote"),
+    (
+        "linear.protocol",
+        Kind::Choice(&["fast", "sgd", "paper"]),
+        "how the linear classifier is trained",
+    ),
+    ("linear.epochs", EPOCHS, "passes over the images"),
+    ("linear.learning_rate", RATE, "rate of the classifier at the beginning"),
+    ("linear.weight_decay", RATE, "pull of its weights towards 0"),
+    (
+        "finetune.percent",
+        Kind::Number(Bounds { max: 100.0, ..ABOVE_ZERO }),
+        "share of each class's images that is trained on",
+    ),
+    ("finetune.epochs", EPOCHS, "passes over the images"),
+    ("finetune.encoder_learning_rate", RATE, "rate of the encoder at the beginning"),
+    ("finetune.classifier_learning_rate", RATE, "rate of the classifier at the beginning"),
+    ("finetune.weight_decay", RATE, "pull of everything that is trained towards 0"),
+    ("finetune.schedule", Kind::Choice(&["cosine", "paper"]), "how the rates fall"),
+    ("inspect.views", Kind::Integer { min: 2, max: 64 }, "views of each image that are compared"),
+    (
+        "inspect.beta",
+        Kind::Number(Bounds { max: 1e6, ..ABOVE_ZERO }),
+        "weight of what the representation keeps of the image, in the information bottleneck",
+    ),
+    (
+        "export.batch",
+        Kind::Integer { min: 0, max: 1_000_000 },
+        "images in a batch; 0 for any number",
+    ),
+];
+
 /// Every key.
 pub(super) fn all() -> Vec<Key> {
     let key = |name: String, &(_, kind, help): &Row| {
@@ -327,4 +362,15 @@ pub(super) fn all() -> Vec<Key> {
     }
     keys.extend(AFTER_VIEWS.iter().map(plain));
     keys
+}
+
+/// What options of evaluations stand for.
+pub(super) fn evaluation() -> Vec<Key> {
+    let key = |&(name, kind, help): &Row| Key {
+        name: name.to_owned(),
+        kind,
+        help,
+        may_change_on_resume: false,
+    };
+    OF_EVALUATIONS.iter().map(key).collect()
 }

@@ -1,0 +1,149 @@
+//! `barlow embed`: the representation of every image of a source, in a file.
+
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use barlow_data::source::{Source, Subset};
+use barlow_eval::Features;
+use barlow_train::interrupt::{Interrupt, Signal};
+use barlow_train::represent::Representations;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::output;
+use super::progress::Progress;
+use crate::arguments::EmbedArguments;
+use crate::embeddings::{Format, Pieces, Table};
+use crate::exit::{Advised, Exit};
+use crate::frozen::Frozen;
+
+/// Bytes of a piece, about: what a run that is cut off may lose, and the memory that is held.
+const PIECE_BYTES: usize = 16 << 20;
+
+/// Writes the representation of every image that can be decoded.
+///
+/// # Errors
+/// If an option is wrong, weights or images cannot be used, or the file cannot be written.
+pub fn embed(arguments: &EmbedArguments) -> anyhow::Result<Exit> {
+    let choice = arguments.check()?;
+    let out = &arguments.out;
+    let format = Format::of(out)?;
+    let names = (!format.has_names()).then(|| format.names_of(out));
+    for path in std::iter::once(out).chain(&names).filter(|path| path.exists()) {
+        if !arguments.overwrite {
+            bail!(Advised::new(
+                format!("`{}` is there already", path.display()),
+                "choose another name, or replace it with `--overwrite`"
+            ));
+        }
+    }
+    let frozen = Frozen::open(&choice)?;
+    let source = frozen.source(&arguments.data)?;
+    let mut facts = frozen.protocol();
+    facts["images"] = json!(source.fingerprint());
+    facts["weights"] = json!(checksum(&choice.weights)?);
+    facts["version"] = json!(env!("CARGO_PKG_VERSION"));
+    let mut pieces = Pieces::open(out, &facts, arguments.overwrite)?;
+    if pieces.done() > 0 {
+        let (done, images) = (pieces.done(), source.len());
+        output::message(&format!("going on behind {done} of {images} images"));
+    }
+    if let Some(signal) = gather(&frozen, &source, &mut pieces)? {
+        let (done, images) = (pieces.done(), source.len());
+        output::message(&format!(
+            "interrupted: {done} of {images} images are done; the same command goes on from there"
+        ));
+        return Ok(match signal {
+            Signal::Interrupt => Exit::Interrupted,
+            Signal::Terminate => Exit::Terminated,
+        });
+    }
+    let [rows, dim] = pieces.extent()?;
+    if rows == 0 {
+        pieces.remove()?;
+        bail!(Advised::new(
+            format!("none of {} images can be decoded", source.len()),
+            "see what the source holds with `barlow data`"
+        ));
+    }
+    let table = Table { pieces: &pieces, source: &*source, rows, dim, facts: facts.to_string() };
+    let unwritable = || format!("`{}` cannot be written", out.display());
+    table.write(format, out).with_context(unwritable)?;
+    pieces.remove()?;
+    report(arguments, source.len(), rows, dim, &facts)
+}
+
+/// Fills what is missing of the pieces, until a signal comes.
+fn gather(
+    frozen: &Frozen,
+    source: &Arc<dyn Source>,
+    pieces: &mut Pieces,
+) -> anyhow::Result<Option<Signal>> {
+    let interrupt = Interrupt::install().context("signals cannot be caught")?;
+    let progress = Progress::new();
+    let (begin, len) = (pieces.done(), source.len());
+    let rest = Subset::of(Arc::clone(source), (begin..len).collect(), "the rest");
+    let pipeline = frozen.pipeline(vec![])?;
+    let (encoder, device) = (&frozen.encoder, &frozen.device);
+    let mut batches =
+        Representations::new(encoder, Arc::new(rest), pipeline, device, frozen.config());
+    let mut piece = Features::default();
+    let warn = |batches: &mut Representations| {
+        for image in batches.drain_bad_images() {
+            output::message(&format!("warning: `{}` is skipped: {}", image.name, image.reason));
+        }
+    };
+    while let Some(batch) = batches.next().transpose()? {
+        piece.dim = batch.dim;
+        piece.values.extend(batch.values);
+        piece.ids.extend(batch.ids.iter().map(|id| id + begin as u64));
+        piece.labels.extend(batch.labels);
+        let end = piece.ids.last().map_or(begin, |&id| id as usize + 1);
+        progress.evaluating(end, len);
+        let signal = interrupt.requested();
+        if 4 * piece.values.len() >= PIECE_BYTES || signal.is_some() {
+            pieces.add(&std::mem::take(&mut piece), end)?;
+        }
+        if signal.is_some() {
+            progress.clear();
+            return Ok(signal);
+        }
+    }
+    warn(&mut batches);
+    progress.clear();
+    if !piece.is_empty() {
+        pieces.add(&piece, len)?;
+    }
+    Ok(None)
+}
+
+/// SHA-256 of a file, in hexadecimal.
+fn checksum(path: &std::path::Path) -> anyhow::Result<String> {
+    let digest = Sha256::digest(std::fs::read(path)?);
+    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn report(
+    arguments: &EmbedArguments,
+    images: usize,
+    rows: usize,
+    dim: usize,
+    facts: &Value,
+) -> anyhow::Result<Exit> {
+    let out = arguments.out.display();
+    if arguments.json {
+        let mut document = facts.clone();
+        document["images"] = json!(images);
+        document["rows"] = json!(rows);
+        document["dim"] = json!(dim);
+        document["out"] = json!(arguments.out);
+        output::json(&document)?;
+    } else {
+        let skipped = match images - rows {
+            0 => String::new(),
+            skipped => format!(", {skipped} of {images} images skipped"),
+        };
+        output::text(&format!("{rows} representations of length {dim}: {out}{skipped}"))?;
+    }
+    Ok(Exit::Done)
+}

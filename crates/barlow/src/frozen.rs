@@ -1,0 +1,182 @@
+//! A trained encoder opened for evaluation: its device, how it sees images, and what it makes of
+//! them.
+
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use barlow_data::decode::DecodeOptions;
+use barlow_data::source::{OpenOptions, Source};
+use barlow_data::views::{ViewConfig, ViewPipeline, ViewPipelineConfig};
+use barlow_eval::{Features, align_labels};
+use barlow_nn::{Encoder, Precision, encoder_file};
+use barlow_train::represent::{RepresentConfig, represent};
+use barlow_weights::EncoderFacts;
+use burn::tensor::Device;
+use serde_json::{Value, json};
+
+use crate::arguments::EncoderChoice;
+use crate::commands::output;
+use crate::commands::progress::Progress;
+use crate::devices::DeviceChoice;
+use crate::exit::Advised;
+use crate::images;
+
+/// The fewest images that keep a processor busy; results do not depend on it.
+const BATCH_SIZE: usize = 256;
+
+/// An encoder, ready to see images.
+#[derive(Debug)]
+pub(crate) struct Frozen {
+    pub(crate) encoder: Encoder,
+    pub(crate) facts: EncoderFacts,
+    pub(crate) device: Device,
+    pub(crate) precision: Precision,
+    pub(crate) workers: usize,
+    image_size: usize,
+    resize: usize,
+    decode: DecodeOptions,
+    range: barlow_data::views::RangeConfig,
+    max_images: usize,
+    batch_size: usize,
+}
+
+/// Labelled images to learn from and others to be judged by; classes are numbered alike.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    pub(crate) train: Arc<dyn Source>,
+    pub(crate) test: Arc<dyn Source>,
+}
+
+impl Frozen {
+    /// Opens the encoder of some options.
+    ///
+    /// # Errors
+    /// If its file cannot be used.
+    pub(crate) fn open(choice: &EncoderChoice) -> anyhow::Result<Self> {
+        let device = choice.device.parse::<DeviceChoice>()?.open();
+        let unusable = || format!("`{}` cannot be used", choice.weights.display());
+        let (encoder, facts) =
+            encoder_file::read(&choice.weights, &device).with_context(unusable)?;
+        let files = images::files_of(&facts).with_context(unusable)?;
+        let image_size = choice.image_size.unwrap_or(facts.image_size);
+        let resize = match (choice.resize, choice.image_size) {
+            (Some(resize), _) => resize.max(image_size),
+            (None, Some(size)) => size,
+            (None, None) => facts.resize,
+        };
+        let frozen = Self {
+            encoder,
+            precision: Precision::of(&choice.precision, &device),
+            device,
+            workers: images::workers(choice.workers),
+            image_size,
+            resize,
+            decode: files.decode,
+            range: files.range,
+            max_images: choice.max_images,
+            batch_size: choice.batch_size.unwrap_or(BATCH_SIZE),
+            facts,
+        };
+        frozen.pipeline(vec![])?;
+        Ok(frozen)
+    }
+
+    /// How images become what the encoder sees; without views there is the evaluation's only.
+    pub(crate) fn pipeline(&self, views: Vec<ViewConfig>) -> anyhow::Result<Arc<ViewPipeline>> {
+        let channels = self.facts.encoder.channels;
+        Ok(Arc::new(ViewPipeline::new(ViewPipelineConfig {
+            image_size: self.image_size,
+            channels,
+            mean: self.facts.mean.clone(),
+            std: self.facts.std.clone(),
+            resize: Some(self.resize),
+            range: self.range,
+            evaluation_shuffle: None,
+            views: views.iter().map(|view| view.for_channels(channels)).collect(),
+        })?))
+    }
+
+    /// How a source is opened for this encoder.
+    pub(crate) fn options(&self) -> OpenOptions {
+        images::whole(self.decode.clone(), self.max_images, 0)
+    }
+
+    /// Opens images.
+    pub(crate) fn source(&self, spec: &str) -> anyhow::Result<Arc<dyn Source>> {
+        images::open(spec, &self.options())
+    }
+
+    /// Opens images to learn from and images to be judged by.
+    ///
+    /// # Errors
+    /// If either has no labels, or no class is in both.
+    pub(crate) fn pair(&self, train: &str, test: &str) -> anyhow::Result<Pair> {
+        let options = self.options();
+        let pair = Pair {
+            train: images::open_labelled(train, &options)?,
+            test: images::open_labelled(test, &options)?,
+        };
+        if !pair.test.classes().iter().any(|class| pair.train.classes().contains(class)) {
+            bail!(Advised::new(
+                format!("no class of `{test}` is a class of `{train}`"),
+                "classes are compared by name: see both with `barlow data`"
+            ));
+        }
+        Ok(pair)
+    }
+
+    /// How the encoder runs over a source.
+    pub(crate) fn config(&self) -> RepresentConfig {
+        let Self { batch_size, workers, precision, .. } = *self;
+        RepresentConfig { batch_size, workers, precision }
+    }
+
+    /// The representations of a source; images that cannot be decoded are named and left out.
+    pub(crate) fn represent(
+        &self,
+        source: &Arc<dyn Source>,
+        progress: &Progress,
+    ) -> anyhow::Result<Features> {
+        let (source, total) = (Arc::clone(source), source.len());
+        let mut show = |done| progress.evaluating(done, total);
+        let pipeline = self.pipeline(vec![])?;
+        let (encoder, device) = (&self.encoder, &self.device);
+        let (features, bad) =
+            represent(encoder, source, pipeline, device, self.config(), &mut show)?;
+        for image in bad {
+            output::message(&format!("warning: `{}` is skipped: {}", image.name, image.reason));
+        }
+        Ok(features)
+    }
+
+    /// The representations of both sources of a pair, the classes of the second numbered as the
+    /// first has them.
+    pub(crate) fn represent_pair(
+        &self,
+        pair: &Pair,
+        progress: &Progress,
+    ) -> anyhow::Result<[Features; 2]> {
+        let train = self.represent(&pair.train, progress)?;
+        let mut test = self.represent(&pair.test, progress)?;
+        align_labels(&mut test, pair.test.classes(), pair.train.classes());
+        Ok([train, test])
+    }
+
+    /// How images were seen, for a protocol that is printed beside a number.
+    pub(crate) fn protocol(&self) -> Value {
+        json!({
+            "encoder": self.facts.encoder.name.as_str(),
+            "width": self.facts.encoder.width,
+            "objective": self.facts.objective,
+            "epoch": self.facts.epoch,
+            "image_size": self.image_size,
+            "resize": self.resize,
+            "precision": self.precision.name(),
+        })
+    }
+
+    /// The same in words: how an image is brought to its size.
+    pub(crate) fn seen_in_words(&self) -> String {
+        format!("shorter side to {} px, centre crop of {} px", self.resize, self.image_size)
+    }
+}
