@@ -19,6 +19,7 @@ from resnet import SIZES, ResNet, fill_model, names_and_shapes
 # name, size, width, small stem, input shape
 CASES = [
     ("resnet18", "resnet18", 64, False, (4, 3, 64, 64)),
+    ("resnet34", "resnet34", 64, False, (4, 3, 64, 64)),
     ("resnet50", "resnet50", 64, False, (4, 3, 64, 64)),
     ("resnet18_small_stem", "resnet18", 16, True, (4, 1, 28, 28)),
     ("resnet50_small_stem", "resnet50", 16, True, (4, 3, 32, 32)),

@@ -10,7 +10,8 @@ use barlow_nn::{
 use barlow_testing::{Fixture, data_folder, fill, fill_parameter};
 use burn::tensor::{Device, Tensor, TensorData};
 
-const CASES: [&str; 4] = ["resnet18", "resnet50", "resnet18_small_stem", "resnet50_small_stem"];
+const CASES: [&str; 5] =
+    ["resnet18", "resnet34", "resnet50", "resnet18_small_stem", "resnet50_small_stem"];
 
 fn config(fixture: &Fixture) -> EncoderConfig {
     let size = fixture.parameter("size").as_str().expect("a name");
@@ -53,6 +54,27 @@ fn representations_in_evaluation_match_pytorch() {
         assert!(pass.into_statistics().is_empty(), "{case}: evaluation owes no statistics");
     }
     assert!(deviations.is_empty(), "{}", deviations.join("\n"));
+}
+
+/// `‖found - expected‖ / ‖expected‖`.
+fn relative_error(found: &[f64], expected: &[f64]) -> f64 {
+    let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
+    norm(&mut found.iter().zip(expected).map(|(f, e)| f - e)) / norm(&mut expected.iter().copied())
+}
+
+#[test]
+fn representations_are_those_of_torchvision_in_either_precision() {
+    for case in CASES {
+        let fixture = Fixture::open(&format!("encoder/{case}_eval"));
+        let (_, expected) = fixture.array("representation");
+        for (precision, allowed) in [(Precision::F32, 1e-4), (Precision::Bf16, 2e-2)] {
+            let pass = Pass::evaluation(precision);
+            let found = encoder(&fixture).forward(input(&fixture), &pass).unwrap();
+            let found: Vec<f64> = found.into_data().iter::<f64>().collect();
+            let error = relative_error(&found, &expected);
+            assert!(error < allowed, "{case} in {precision:?}: {error:.1e}");
+        }
+    }
 }
 
 #[test]
