@@ -1,5 +1,6 @@
 //! Fine-tuning and linear classification with augmentation: epochs over labelled images.
 
+use std::io;
 use std::sync::Arc;
 
 use barlow_data::loader::{BadImage, LoadError, Loader, LoaderConfig, LoaderError};
@@ -7,11 +8,12 @@ use barlow_data::source::Source;
 use barlow_data::views::{ViewConfig, ViewPipeline};
 use barlow_nn::Classifier;
 use barlow_nn::collective::CollectiveError;
+use barlow_nn::tensor_file::Tensors;
 use burn::tensor::{Device, Tensor, TensorData};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::interrupt::Signal;
-use crate::supervised::{Supervised, SupervisedConfig, SupervisedRates};
+use crate::supervised::{RestoreError, Supervised, SupervisedConfig, SupervisedRates};
 
 /// How the rates fall; they change after an epoch, never within one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -66,7 +68,7 @@ pub struct FinetuneConfig {
 }
 
 /// What an epoch of training was.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct FinetuneEpoch {
     /// Epochs done.
     pub epoch: u64,
@@ -98,22 +100,60 @@ pub enum FinetuneError {
     /// The ranks could not act together.
     #[error(transparent)]
     Collective(#[from] CollectiveError),
+    /// The state could not be saved.
+    #[error("the state cannot be saved")]
+    Save(#[source] io::Error),
     /// The rates are too high.
     #[error("the loss of step {step} is not finite: lower the learning rates")]
     NotFinite {
         /// Steps done.
         step: u64,
     },
-    /// The user asked for it.
-    #[error("interrupted in step {step} of {steps}; nothing of it is kept")]
-    Interrupted {
-        /// The signal.
-        signal: Signal,
-        /// Steps done.
-        step: u64,
-        /// Of how many.
-        steps: u64,
-    },
+    /// What was saved is of another classifier.
+    #[error("what was saved cannot be taken back")]
+    Restore(#[from] RestoreError),
+}
+
+/// How far training with labels is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct FinetuneState {
+    /// Steps done.
+    pub step: u64,
+    /// Each epoch done.
+    pub epochs: Vec<FinetuneEpoch>,
+    /// Sum of the losses of the epoch that is under way.
+    loss: f64,
+    /// Images of it that were classified rightly.
+    right: usize,
+    /// Weights, running statistics and the optimizer's memory.
+    #[serde(skip)]
+    pub tensors: Tensors,
+}
+
+/// Who looks on, and may end it.
+pub struct FinetuneHooks<'a> {
+    /// Told of each step and epoch.
+    pub observe: &'a mut dyn FnMut(FinetuneEvent),
+    /// Given the state after each epoch and at an interruption.
+    pub save: &'a mut dyn FnMut(&FinetuneState) -> io::Result<()>,
+    /// Asked before each step whether to end.
+    pub interrupted: &'a dyn Fn() -> Option<Signal>,
+}
+
+impl std::fmt::Debug for FinetuneHooks<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FinetuneHooks").finish_non_exhaustive()
+    }
+}
+
+/// How training ended.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one")]
+pub enum FinetuneEnd {
+    /// All epochs are done.
+    Finished(Finetuned),
+    /// A signal came, and the state was saved.
+    Interrupted(Signal),
 }
 
 /// What training gave.
@@ -140,12 +180,13 @@ pub fn crop_and_flip() -> ViewConfig {
     }
 }
 
-/// Trains a classifier on the labelled images of `source`, the first view of `pipeline` each.
+/// Trains a classifier on the labelled images of `source`, the first view of `pipeline` each, from the
+/// beginning or from a saved state.
 ///
 /// The images of an incomplete last batch are left out of an epoch, others each time.
 ///
 /// # Errors
-/// If the images cannot be loaded, the loss is not finite, or a signal came.
+/// If the images cannot be loaded, the loss is not finite, or the state cannot be saved or taken back.
 ///
 /// # Panics
 /// If an image of the source has no label.
@@ -155,9 +196,10 @@ pub fn finetune(
     pipeline: Arc<ViewPipeline>,
     device: &Device,
     config: &FinetuneConfig,
-    observe: &mut dyn FnMut(FinetuneEvent),
-    interrupted: &dyn Fn() -> Option<Signal>,
-) -> Result<Finetuned, FinetuneError> {
+    mut state: FinetuneState,
+    hooks: FinetuneHooks,
+) -> Result<FinetuneEnd, FinetuneError> {
+    let FinetuneHooks { observe, save, interrupted } = hooks;
     let batch_size = config.batch_size.min(source.len());
     let loader = Loader::new(
         Arc::clone(source),
@@ -173,12 +215,18 @@ pub fn finetune(
     let steps_per_epoch = loader.steps_per_epoch();
     let steps = steps_per_epoch * config.epochs;
     let mut training = Supervised::new(classifier, config.supervised);
-    let mut epochs = Vec::new();
-    let (mut loss, mut right) = (0.0, 0);
-    let mut batches = loader.batches(0, steps);
-    for step in 0..steps {
+    if state.step > 0 {
+        training.restore(&state.tensors, device)?;
+    }
+    let mut save = |state: &mut FinetuneState, training: &Supervised| {
+        state.tensors = training.state();
+        save(state).map_err(FinetuneError::Save)
+    };
+    let mut batches = loader.batches(state.step, steps);
+    while state.step < steps {
         if let Some(signal) = interrupted() {
-            return Err(FinetuneError::Interrupted { signal, step, steps });
+            save(&mut state, &training)?;
+            return Ok(FinetuneEnd::Interrupted(signal));
         }
         let mut batch = batches.next().expect("the loader gives every step")?;
         let view = batch.views.swap_remove(0);
@@ -190,28 +238,30 @@ pub fn finetune(
         let rates = SupervisedRates { encoder: encoder * share, classifier: classifier * share };
         let done = training.step(view, &labels, rates)?;
         if !done.loss.is_finite() {
-            return Err(FinetuneError::NotFinite { step });
+            return Err(FinetuneError::NotFinite { step: state.step });
         }
-        loss += done.loss;
-        right += done.right;
-        observe(FinetuneEvent::Step(step + 1, steps));
-        if (step + 1) % steps_per_epoch == 0 {
+        state.loss += done.loss;
+        state.right += done.right;
+        state.step += 1;
+        observe(FinetuneEvent::Step(state.step, steps));
+        if state.step.is_multiple_of(steps_per_epoch) {
             let images = steps_per_epoch as f64 * batch_size as f64;
             let epoch = FinetuneEpoch {
                 epoch: batch.epoch + 1,
-                loss: loss / steps_per_epoch as f64,
-                accuracy: right as f64 / images,
+                loss: state.loss / steps_per_epoch as f64,
+                accuracy: state.right as f64 / images,
             };
             observe(FinetuneEvent::Epoch(epoch));
-            epochs.push(epoch);
-            (loss, right) = (0.0, 0);
+            state.epochs.push(epoch);
+            (state.loss, state.right) = (0.0, 0);
+            save(&mut state, &training)?;
         }
     }
     drop(batches);
-    Ok(Finetuned {
+    Ok(FinetuneEnd::Finished(Finetuned {
         classifier: training.classifier(),
-        epochs,
+        epochs: state.epochs,
         batch_size,
         bad_images: loader.drain_bad_images(),
-    })
+    }))
 }

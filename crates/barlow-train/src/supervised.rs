@@ -5,9 +5,11 @@
 //! decay on everything that is trained, one rate for the encoder and one for the classifier.
 
 use barlow_nn::collective::{CollectiveError, SingleRank};
+use barlow_nn::named::WeightsMismatch;
+use barlow_nn::tensor_file::{TensorFileError, Tensors};
 use barlow_nn::{Classifier, Pass, Precision, commit, named};
 use burn::module::Module;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::optimizer::{Optimizer, ParameterClass};
 use crate::schedule::Rates;
@@ -15,6 +17,18 @@ use crate::settings::{OptimizerName, OptimizerSettings};
 
 /// Prefix of the classifier's parameters among all names.
 const CLASSIFIER: &str = "fc.";
+
+/// Why a state cannot be taken back.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestoreError {
+    /// It is of another classifier.
+    #[error(transparent)]
+    Weights(#[from] WeightsMismatch),
+    /// What the optimizer remembered is of another type.
+    #[error(transparent)]
+    Optimizer(#[from] TensorFileError),
+}
 
 /// A classifier in training.
 #[derive(Debug)]
@@ -118,6 +132,29 @@ impl Supervised {
             None => updated,
         };
         Ok(step)
+    }
+
+    /// Everything that the next step depends on: `classifier/…` and `optimizer/…`.
+    pub fn state(&self) -> Tensors {
+        let mut state = named::arrays(&self.classifier, "classifier/");
+        state.append(&mut self.optimizer.state("optimizer/"));
+        state
+    }
+
+    /// Takes back what [`Supervised::state`] gave.
+    ///
+    /// # Errors
+    /// If it is of another classifier; nothing is changed then.
+    pub fn restore(&mut self, state: &Tensors, device: &Device) -> Result<(), RestoreError> {
+        let weights: Tensors = state
+            .iter()
+            .filter(|(name, _)| name.starts_with("classifier/"))
+            .map(|(name, array)| (name.clone(), array.clone()))
+            .collect();
+        let classifier = named::load(self.classifier.clone(), &weights, "classifier/")?;
+        self.optimizer.restore(state, "optimizer/", device)?;
+        self.classifier = classifier;
+        Ok(())
     }
 
     /// The classifier as it is now, on the device without autodiff.

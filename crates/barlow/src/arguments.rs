@@ -8,6 +8,7 @@ mod data;
 mod doctor;
 mod embed;
 mod encoder;
+mod finetune;
 mod indices;
 mod knn;
 mod options;
@@ -20,6 +21,7 @@ pub use data::DataArguments;
 pub use doctor::DoctorArguments;
 pub use embed::EmbedArguments;
 pub use encoder::{EncoderChoice, EncoderOptions};
+pub use finetune::{FinetuneArguments, FinetuneChoice};
 pub use indices::{Indices, IndicesError};
 pub use knn::{KnnArguments, KnnSettings};
 pub use options::{ComputeOptions, ConfigurationOptions, FrequentOptions};
@@ -52,6 +54,8 @@ pub enum Command {
     Knn(Box<KnnArguments>),
     /// Write the representation of every image to a file
     Embed(Box<EmbedArguments>),
+    /// Train encoder and classifier on labelled images
+    Finetune(Box<FinetuneArguments>),
     /// Draw a contact sheet of what training will see
     Views(Box<ViewsArguments>),
     /// Say what is in a source, what is broken, and what pretrain would choose

@@ -2,6 +2,7 @@
 
 mod data;
 mod embed;
+mod finetune;
 mod knn;
 pub(crate) mod output;
 mod pretrain;
@@ -13,6 +14,7 @@ use crate::exit::Exit;
 
 pub use data::data;
 pub use embed::embed;
+pub use finetune::finetune;
 pub use knn::knn;
 pub use pretrain::pretrain;
 pub use views::views;

@@ -6,6 +6,7 @@
 //! [`commands`].
 
 pub mod arguments;
+mod classified;
 pub mod commands;
 pub mod devices;
 pub mod doctor;
@@ -36,6 +37,7 @@ pub fn run(registry: &Registry) -> ExitCode {
         Command::Pretrain(arguments) => commands::pretrain(arguments, registry),
         Command::Knn(arguments) => commands::knn(arguments),
         Command::Embed(arguments) => commands::embed(arguments),
+        Command::Finetune(arguments) => commands::finetune(arguments),
         Command::Data(arguments) => commands::data(arguments, registry),
         Command::Views(arguments) => commands::views(arguments, registry),
         Command::Doctor(arguments) => commands::doctor(*arguments),

@@ -67,11 +67,17 @@ impl Progress {
         Self { bar, total_steps: 0, counted: Mutex::new(Counted::Nothing) }
     }
 
-    fn line(&self, text: &str) {
+    /// Prints a line above the bar.
+    pub(crate) fn line(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| output::message(text)),
             None => output::message(text),
         }
+    }
+
+    /// Shows how far training with labels is.
+    pub(crate) fn training(&self, step: u64, of: u64) {
+        self.count(Counted::Steps, step, of, || "steps,".to_owned());
     }
 
     /// Shows how far an evaluation is.
