@@ -129,6 +129,9 @@ impl Block {
     }
 }
 
+/// What batch norms add to variances (PyTorch's default).
+pub(crate) const BATCH_NORM_EPSILON: f64 = 1e-5;
+
 /// Tensors of a batch norm besides its convolution, each of one value per channel.
 pub(crate) const NORM_LEAVES: [&str; 4] = ["weight", "bias", "running_mean", "running_var"];
 

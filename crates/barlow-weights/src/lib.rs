@@ -6,6 +6,7 @@
 mod architecture;
 mod encoder;
 mod facts;
+pub mod onnx;
 pub mod tensor_file;
 
 pub use architecture::expected;

@@ -216,7 +216,8 @@ impl Array {
         self.to_values()
     }
 
-    fn check_length(&self) -> Result<(), TensorFileError> {
+    /// Whether bytes and shape belong together.
+    pub(crate) fn check_length(&self) -> Result<(), TensorFileError> {
         let expected = self
             .shape
             .iter()
