@@ -70,8 +70,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Contents by name; the last norm of each block is a fifth of it, so that deep encoders do not grow
-/// their values without end, as trained ones do not.
+/// Contents by name; the last norm of each bottleneck is a fifth of it, so that values do not grow
+/// without end in the deepest encoders.
 fn filled(
     shapes: impl IntoIterator<Item = (String, Vec<usize>)>,
 ) -> Result<Tensors, Box<dyn Error>> {
