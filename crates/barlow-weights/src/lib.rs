@@ -4,11 +4,18 @@
 //! believed, and nothing in it is ever executed.
 
 mod architecture;
+mod contents;
 mod encoder;
 mod facts;
 pub mod onnx;
+mod foreign;
+pub mod layout;
+mod pickle;
 pub mod tensor_file;
+pub mod torch;
 
 pub use architecture::expected;
+pub use contents::{Contents, Scalar, TensorInfo};
 pub use encoder::{EncoderConfig, EncoderName, Stem};
 pub use facts::{EncoderFacts, FACTS_KEY};
+pub use foreign::{ForeignFile, ForeignFileError};

@@ -19,6 +19,10 @@ use safetensors::SafeTensorError;
 use safetensors::tensor::{Metadata, TensorInfo};
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+mod convert;
+mod lazy;
+
+pub use lazy::LazyTensorFile;
 pub use safetensors::Dtype;
 
 /// The largest header that is read: 16 MiB.
@@ -102,6 +106,18 @@ pub enum TensorFileError {
         expected: Dtype,
         /// The type of the array.
         found: Dtype,
+    },
+    /// Values of this type are not converted.
+    #[error("values of type {found} are not converted to F32")]
+    NotConvertible {
+        /// The type of the array.
+        found: Dtype,
+    },
+    /// No tensor of this name.
+    #[error("it has no tensor `{name}`")]
+    NoSuchTensor {
+        /// The name.
+        name: String,
     },
     /// Shape and number of values do not belong together.
     #[error("shape {shape:?} needs {expected} bytes, found {found}")]
@@ -302,26 +318,7 @@ pub fn read_from(
     mut reader: impl Read,
     length: u64,
 ) -> Result<(Tensors, BTreeMap<String, String>), TensorFileError> {
-    if length < LENGTH_BYTES {
-        return Err(TensorFileError::FileLength { expected: LENGTH_BYTES, found: length });
-    }
-    let mut header_bytes = [0; LENGTH_BYTES as usize];
-    reader.read_exact(&mut header_bytes)?;
-    let header_bytes = u64::from_le_bytes(header_bytes);
-    let limit = MAX_HEADER_BYTES.min(length - LENGTH_BYTES);
-    if header_bytes == 0 || header_bytes > limit {
-        let limit = MAX_HEADER_BYTES;
-        return Err(TensorFileError::HeaderSize { header_bytes, file_bytes: length, limit });
-    }
-    let mut header = vec![0; header_bytes as usize];
-    reader.read_exact(&mut header)?;
-    let header = parse_header(&header)?;
-
-    let expected = (LENGTH_BYTES + header_bytes).checked_add(header.data_len() as u64);
-    if expected != Some(length) {
-        let expected = expected.unwrap_or(u64::MAX);
-        return Err(TensorFileError::FileLength { expected, found: length });
-    }
+    let (header, _) = read_header(&mut reader, length)?;
     let mut tensors = Tensors::new();
     let mut entries: Vec<(String, &TensorInfo)> = header.tensors().into_iter().collect();
     entries.sort_by_key(|(_, info)| info.data_offsets);
@@ -338,6 +335,32 @@ pub fn read_from(
     }
     let metadata = header.metadata().iter().flatten();
     Ok((tensors, metadata.map(|(key, text)| (key.clone(), text.clone())).collect()))
+}
+
+/// The header of a file of `length` bytes, which it accounts for, and where the values begin.
+fn read_header(reader: &mut impl Read, length: u64) -> Result<(Metadata, u64), TensorFileError> {
+    if length < LENGTH_BYTES {
+        return Err(TensorFileError::FileLength { expected: LENGTH_BYTES, found: length });
+    }
+    let mut header_bytes = [0; LENGTH_BYTES as usize];
+    reader.read_exact(&mut header_bytes)?;
+    let header_bytes = u64::from_le_bytes(header_bytes);
+    let limit = MAX_HEADER_BYTES.min(length - LENGTH_BYTES);
+    if header_bytes == 0 || header_bytes > limit {
+        let limit = MAX_HEADER_BYTES;
+        return Err(TensorFileError::HeaderSize { header_bytes, file_bytes: length, limit });
+    }
+    let mut header = vec![0; header_bytes as usize];
+    reader.read_exact(&mut header)?;
+    let header = parse_header(&header)?;
+
+    let start = LENGTH_BYTES + header_bytes;
+    let expected = start.checked_add(header.data_len() as u64);
+    if expected != Some(length) {
+        let expected = expected.unwrap_or(u64::MAX);
+        return Err(TensorFileError::FileLength { expected, found: length });
+    }
+    Ok((header, start))
 }
 
 /// Checks what a JSON parser lets pass, then lets the `safetensors` crate check the layout.
