@@ -22,7 +22,7 @@ AREAS = ["objective", "optimizer", "schedule", "encoder", "model", "supervised"]
 
 
 # Each is a script here that writes its own files to a folder below data/.
-SCRIPTS = ["views", "formats"]
+SCRIPTS = ["views", "formats", "weights"]
 
 
 def run_script(name: str, check: bool) -> list[str]:

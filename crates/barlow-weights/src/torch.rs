@@ -141,7 +141,13 @@ impl<R: Read + Seek> TorchFile<R> {
     /// As there.
     pub fn from_reader(mut reader: R) -> Result<Self, TorchError> {
         refuse_legacy(&mut reader)?;
-        let mut archive = Archive::open(reader)?;
+        let mut archive = match Archive::open(reader) {
+            // Of what PyTorch writes only TorchScript compresses: its code.
+            Err(ZipError::Compressed { name, .. }) if has_part(&name, "code") => {
+                return Err(TorchError::TorchScript);
+            }
+            archive => archive?,
+        };
         let records = Records::of(&archive)?;
         if let Some(index) = records.byte_order {
             let size = archive.entries()[index].size;
@@ -209,6 +215,11 @@ fn refuse_legacy(reader: &mut (impl Read + Seek)) -> Result<(), TorchError> {
     Ok(())
 }
 
+/// Whether a part of an entry's name, but the first, is `part`.
+fn has_part(name: &str, part: &str) -> bool {
+    name.split('/').skip(1).any(|other| other == part)
+}
+
 /// Which entries of the archive are what.
 struct Records {
     pickle: usize,
@@ -221,11 +232,11 @@ impl Records {
     fn of<R: Read + Seek>(archive: &Archive<R>) -> Result<Self, TorchError> {
         let names = || archive.entries().iter().map(|entry| entry.name.as_str());
         // Judged first: these have entries of their own, or several pickles.
-        let has_part = |part: &str| names().any(|name| name.split('/').skip(1).any(|p| p == part));
-        if has_part("constants.pkl") || has_part("code") {
+        let has = |part| names().any(|name| has_part(name, part));
+        if has("constants.pkl") || has("code") {
             return Err(TorchError::TorchScript);
         }
-        if has_part("archive_format")
+        if has("archive_format")
             || names().any(|name| name.ends_with("serialized_exported_program.json"))
         {
             return Err(TorchError::ExportedProgram);

@@ -93,6 +93,12 @@ pub(super) fn find(contents: &Contents, prefix: Option<&str>) -> Result<Found, L
         for (first, block, numbering) in ENDS {
             let Some(prefix) = prefix_of(name, block) else { continue };
             let stem = tensors.get(&format!("{prefix}{first}"));
+            let [_, _, (_, without_pool, _)] = ENDS;
+            let is_later_stage = numbering == Numbering::Children
+                && tensors.contains_key(&format!("{prefix}{without_pool}"));
+            if is_later_stage {
+                continue;
+            }
             if info.shape.len() == 4 && stem.is_some_and(|stem| stem.shape.len() == 4) {
                 all.insert(Found { prefix: prefix.to_owned(), numbering });
             }

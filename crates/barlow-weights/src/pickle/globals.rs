@@ -167,7 +167,7 @@ const HARMFUL_NAMES: [&str; 12] = [
 ];
 
 /// Names of roots above that are types, which pickles of plain data hold.
-const HARMLESS_BUILTINS: [&str; 15] = [
+const HARMLESS_BUILTINS: [&str; 18] = [
     "bool",
     "bytearray",
     "bytes",
@@ -177,12 +177,15 @@ const HARMLESS_BUILTINS: [&str; 15] = [
     "frozenset",
     "int",
     "list",
+    "long",
     "object",
     "range",
     "set",
     "slice",
     "str",
     "tuple",
+    "unicode",
+    "xrange",
 ];
 
 /// What of `copyreg` plain objects are pickled with.

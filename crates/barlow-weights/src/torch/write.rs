@@ -109,11 +109,10 @@ fn text(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
-/// `LONG1` of 8 bytes and a sign.
+/// `LONG1` of 8 bytes: lengths of arrays in memory leave the sign's bit free.
 fn number(out: &mut Vec<u8>, number: usize) {
-    out.extend_from_slice(&[0x8a, 9]);
+    out.extend_from_slice(&[0x8a, 8]);
     out.extend_from_slice(&(number as u64).to_le_bytes());
-    out.push(0);
 }
 
 /// A zip archive in the making.
