@@ -17,6 +17,7 @@ pub mod fuzz;
 mod idx;
 mod list;
 mod mixed;
+pub mod multi_label;
 mod native;
 mod natural;
 mod pages;
@@ -125,6 +126,17 @@ pub struct OpenOptions {
     pub decode: DecodeOptions,
 }
 
+impl OpenOptions {
+    fn check_fraction(&self) -> Result<(), SourceError> {
+        match self.fraction {
+            Some(fraction) if !(fraction > 0.0 && fraction <= 1.0) => {
+                Err(SourceError::FractionOutOfRange { fraction })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Opens what a user typed, in the grammar of [`SourceSpec::parse`].
 ///
 /// # Errors
@@ -141,11 +153,7 @@ impl SourceSpec {
     /// If data are missing, unreadable, malformed or hold no image, or an option is out of its range
     /// or not for this kind of source.
     pub fn open(&self, options: &OpenOptions) -> Result<Arc<dyn Source>, SourceError> {
-        if let Some(fraction) = options.fraction
-            && !(fraction > 0.0 && fraction <= 1.0)
-        {
-            return Err(SourceError::FractionOutOfRange { fraction });
-        }
+        options.check_fraction()?;
         let mut source = self.open_whole(options)?;
         if let Some(fraction) = options.fraction {
             source = Arc::new(Subset::fraction(source, fraction, options.seed));

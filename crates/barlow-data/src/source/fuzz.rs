@@ -5,7 +5,7 @@
 
 use std::io::Cursor;
 
-use super::{directory, tar};
+use super::{directory, multi_label, tar};
 
 /// Indexes the bytes of a tar shard: its samples and all else that was seen.
 pub fn tar_index(bytes: &[u8]) -> usize {
@@ -20,6 +20,21 @@ pub fn listing_cache(bytes: &[u8]) -> usize {
 /// Reads a kept index of a shard, without and behind its check sum: the samples in it.
 pub fn index_cache(bytes: &[u8]) -> usize {
     tar::indexed_samples(bytes)
+}
+
+/// Reads an annotation of VOC: the classes in it.
+pub fn voc_annotation(bytes: &[u8]) -> usize {
+    multi_label::annotated_classes(bytes)
+}
+
+/// Reads a CSV list with several labels an image: the images in it.
+pub fn multi_label_csv(bytes: &[u8]) -> usize {
+    multi_label::csv_images(bytes)
+}
+
+/// Reads a list of JSON objects with several labels an image: the images in it.
+pub fn multi_label_json_lines(bytes: &[u8]) -> usize {
+    multi_label::json_images(bytes)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A text file that lists image files, one a line, with an optional label each.
 
-mod lines;
+pub(super) mod lines;
 
 use std::collections::HashMap;
 use std::fs;
@@ -68,15 +68,30 @@ impl List {
         if entries.is_empty() {
             return Err(SourceError::NothingLeft { path: path.to_owned(), excluded });
         }
-        let (classes, labels) = classes_of(&entries);
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Ok(Self::of_entries(folder, &entries, excluded, options))
+    }
+
+    /// These entries, with paths that start at `folder`; `excluded` others were left out before.
+    pub(super) fn of_entries(
+        folder: &Path,
+        entries: &[Entry],
+        excluded: usize,
+        options: &OpenOptions,
+    ) -> Self {
+        let (classes, labels) = classes_of(entries);
         let (mut paths, mut numbers) = (PathTable::default(), FolderNumbers::default());
-        for entry in &entries {
+        for entry in entries {
             paths.add_path(entry.path.as_bytes(), &mut numbers);
         }
         options.progress.report(paths.len());
-        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        let files = Files::new(folder, paths, &options.decode);
-        Ok(Self { files, labels, classes, excluded, fingerprint: OnceLock::new() })
+        let files = Files::new(folder.to_owned(), paths, &options.decode);
+        Self { files, labels, classes, excluded, fingerprint: OnceLock::new() }
+    }
+
+    /// Which entry an image is of: several are of one where the pages of a TIFF are samples.
+    pub(super) fn entry(&self, id: usize) -> usize {
+        self.files.file(id)
     }
 
     fn compute_fingerprint(&self) -> String {

@@ -344,7 +344,7 @@ fn weighted(text: &str) -> Option<(&str, &str)> {
     (is_number && !weight.is_empty()).then_some((weight, spec))
 }
 
-fn has_extension(spec: &str, extensions: &[&str]) -> bool {
+pub(super) fn has_extension(spec: &str, extensions: &[&str]) -> bool {
     !spec.ends_with(std::path::is_separator)
         && Path::new(spec)
             .extension()

@@ -71,6 +71,11 @@ impl Subset {
         Self { whole, ids, rule: format!("{fraction} of each class, seed {seed}") }
     }
 
+    /// Which images of the whole these are, ascending.
+    pub(super) fn ids(&self) -> &[usize] {
+        &self.ids
+    }
+
     /// So many images spread evenly over the whole source, or all if there are no more.
     pub fn spread(whole: Arc<dyn Source>, images: usize) -> Self {
         let len = whole.len();
@@ -161,7 +166,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let list = folder.path().join("list.csv");
         std::fs::write(&list, "path,label\na.png,cat\nb.png,\nc.png,dog\n").unwrap();
-        let whole = crate::source::open(list.to_str().unwrap(), &Default::default()).unwrap();
+        let options = crate::source::OpenOptions::default();
+        let whole = crate::source::open(list.to_str().unwrap(), &options).unwrap();
         let part = Subset::labelled(Arc::clone(&whole));
         assert_eq!((whole.len(), part.len()), (3, 2));
         assert!(part.name(1).ends_with("c.png"));

@@ -95,15 +95,43 @@ fn put_paths(body: &mut Vec<u8>) {
     body.extend(b"1.pngab.jpg");
 }
 
+/// An annotation with all that is read, and with what is passed over.
+fn annotation() -> Vec<u8> {
+    let object = "<object>\n<name>potted plant</name>\n<truncated>1</truncated>\n\
+        <difficult>0</difficult>\n<part><name>pot</name></part>\n</object>\n";
+    let entities = "<object><name>a&amp;b &#x63;</name><difficult>1</difficult></object>";
+    let (head, tail) = ("<?xml version=\"1.0\"?>\n<annotation verified='no'>\n", "</annotation>\n");
+    let size = "<size><width>500</width><depth/></size><!-- none -->\n";
+    format!("{head}{object}{size}{entities}{}{tail}", object.replace("potted", "other")).into()
+}
+
+fn labels_csv() -> Vec<u8> {
+    let lines = (0..20).map(|i| format!("folder/image {i:04}.jpg,1,{},-1,0,\n", i % 2));
+    format!("path,cat,dog,\"a,b\",emu,e e\n{}", lines.collect::<String>()).into()
+}
+
+fn labels_json_lines() -> Vec<u8> {
+    let (labels, more) = (r#"["cat", "a;b", 7]"#, r#"{"x": [1]}"#);
+    let line = |i| {
+        format!(
+            r#"{{"path": "{i:04}.jpg", "labels": {labels}, "more": {more}, "ignored": ["dog"]}}"#
+        )
+    };
+    (0..5).map(|i| line(i) + "\n").collect::<String>().into()
+}
+
 /// Mutates each kind of file so often; the number of different answers for each, which tells how far
 /// behind the first checks the mutants come.
 fn run(times: u64) -> Vec<(&'static str, usize, usize, Duration)> {
     type Target = fn(&[u8]) -> usize;
     let shard = shard();
-    let targets: [(&str, Vec<u8>, Target); 3] = [
+    let targets: [(&str, Vec<u8>, Target); 6] = [
         ("tar", shard, tar_index),
         ("listing", listing(), listing_cache),
         ("index", index(), index_cache),
+        ("annotation", annotation(), voc_annotation),
+        ("csv", labels_csv(), multi_label_csv),
+        ("json", labels_json_lines(), multi_label_json_lines),
     ];
     let mut results = Vec::new();
     for (name, original, target) in targets {
@@ -119,7 +147,7 @@ fn run(times: u64) -> Vec<(&'static str, usize, usize, Duration)> {
             let found = target(&bytes);
             let took = begin.elapsed();
             assert!(took < PATIENCE, "{name}, seed {seed}: {took:?}");
-            // A tar member takes 512 bytes at least, a kept path 8.
+            // A tar member takes 512 bytes at least, a kept path 8, a line of these lists more.
             assert!(found <= bytes.len() / 8, "{name}, seed {seed}: {found} found");
             read += usize::from(found > 0);
             slowest = slowest.max(took);

@@ -4,17 +4,17 @@ use std::path::Path;
 
 /// One listed image.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) path: String,
-    pub(super) label: Option<String>,
+pub(in crate::source) struct Entry {
+    pub(in crate::source) path: String,
+    pub(in crate::source) label: Option<String>,
 }
 
 /// A line that cannot be understood.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Malformed {
+pub(in crate::source) struct Malformed {
     /// From 1.
-    pub(super) line: usize,
-    pub(super) reason: String,
+    pub(in crate::source) line: usize,
+    pub(in crate::source) reason: String,
 }
 
 /// How a list file is written.
@@ -54,25 +54,33 @@ impl Form {
 
     /// All entries of a file; empty lines are passed over.
     pub(super) fn entries(self, bytes: &[u8]) -> Result<Vec<Entry>, Malformed> {
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let mut entries = Vec::new();
         let mut columns = None;
-        for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
-            let malformed = |reason: String| Malformed { line: index + 1, reason };
-            let line = std::str::from_utf8(line).map_err(|error| malformed(format!("{error}")))?;
-            let line = line.strip_suffix('\r').unwrap_or(line);
-            if line.trim().is_empty() {
-                continue;
-            }
+        for line in numbered(bytes) {
+            let (number, line) = line?;
             let entry = match self {
                 Self::Paths => Ok(Some(Entry { path: line.to_owned(), label: None })),
                 Self::Csv => csv_entry(line, &mut columns),
                 Self::JsonLines => json_entry(line).map(Some),
             };
-            entries.extend(entry.map_err(malformed)?);
+            entries.extend(entry.map_err(|reason| Malformed { line: number, reason })?);
         }
         Ok(entries)
     }
+}
+
+/// The lines of a file that are not empty, with their numbers from 1; ends are `\n` or `\r\n`, a byte
+/// order mark is passed over.
+pub(in crate::source) fn numbered(
+    bytes: &[u8],
+) -> impl Iterator<Item = Result<(usize, &str), Malformed>> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let lines = bytes.split(|&byte| byte == b'\n').enumerate().map(|(index, line)| {
+        let malformed = |error| Malformed { line: index + 1, reason: format!("{error}") };
+        let line = std::str::from_utf8(line).map_err(malformed)?;
+        Ok((index + 1, line.strip_suffix('\r').unwrap_or(line)))
+    });
+    lines.filter(|line| !matches!(line, Ok((_, text)) if text.trim().is_empty()))
 }
 
 /// The entry of a CSV line; nothing for the header, which is the first line if a cell says `path`.
@@ -100,7 +108,7 @@ fn csv_entry(line: &str, columns: &mut Option<Columns>) -> Result<Option<Entry>,
 }
 
 /// The cells of a line, quoted ones without their quotes (RFC 4180, without line breaks in cells).
-fn csv_cells(line: &str) -> Result<Vec<String>, String> {
+pub(in crate::source) fn csv_cells(line: &str) -> Result<Vec<String>, String> {
     let mut cells = Vec::new();
     let mut rest = line;
     loop {
