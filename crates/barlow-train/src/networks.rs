@@ -69,6 +69,28 @@ impl Networks {
         }
     }
 
+    /// Takes the encoder's weights, `encoder.…`, and the projector's, `projector.…`, if there are any;
+    /// the target begins with the same.
+    ///
+    /// # Errors
+    /// If they are another network's; nothing is changed then.
+    pub fn begin_with(&mut self, arrays: &Tensors) -> Result<(), WeightsMismatch> {
+        let has_projector = arrays.keys().any(|name| name.starts_with("projector."));
+        let load = |network: Network| -> Result<Network, WeightsMismatch> {
+            let encoder = named::load(network.encoder, arrays, "encoder.")?;
+            let projector = if has_projector {
+                named::load(network.projector, arrays, "projector.")?
+            } else {
+                network.projector
+            };
+            Ok(Network { encoder, projector })
+        };
+        let online = load(self.online.clone())?;
+        self.target = self.target.clone().map(load).transpose()?;
+        self.online = online;
+        Ok(())
+    }
+
     fn read(
         &self,
         network: &Network,

@@ -16,6 +16,7 @@ use barlow_data::loader::Batches;
 use barlow_data::source::Source;
 use barlow_data::views::ViewPipeline;
 use barlow_nn::collective::Collective;
+use barlow_nn::tensor_file::Tensors;
 use barlow_nn::{Pass, Precision};
 use barlow_objectives::{Layer, Registry, StepContext};
 use burn::module::Module;
@@ -61,6 +62,9 @@ pub struct Run<'a> {
     pub registry: &'a Registry,
     /// The ranks that train together.
     pub collective: &'a dyn Collective,
+    /// Weights that a fresh run begins with, `encoder.…` and, if any, `projector.…`; otherwise first
+    /// weights under the seed.
+    pub initial: Option<&'a Tensors>,
     /// Where to compute, without autodiff.
     pub device: Device,
     /// Where to write.

@@ -50,19 +50,21 @@ pub struct EncoderSettings {
     pub stem: Stem,
     /// Whether each residual branch starts at zero.
     pub zero_init_residual: bool,
+    /// File of the weights that training begins with; empty for first weights under the seed.
+    pub init: String,
 }
 
 impl Default for EncoderSettings {
     fn default() -> Self {
         let EncoderConfig { name, width, stem, zero_init_residual, .. } = EncoderConfig::default();
-        Self { name, width, stem, zero_init_residual }
+        Self { name, width, stem, zero_init_residual, init: String::new() }
     }
 }
 
 impl EncoderSettings {
     /// The encoder for images of so many channels.
     pub fn config(&self, channels: usize) -> EncoderConfig {
-        let Self { name, width, stem, zero_init_residual } = *self;
+        let Self { name, width, stem, zero_init_residual, .. } = *self;
         EncoderConfig { name, width, stem, channels, zero_init_residual }
     }
 }

@@ -78,6 +78,7 @@ fn verdicts(
         probe: Probe::new(source, None, &settings.probe, 0),
         registry: &Registry::default(),
         collective: &SingleRank,
+        initial: None,
         device: Device::flex(),
         directory: &directory,
         version: "test",

@@ -8,6 +8,7 @@ mod data;
 mod doctor;
 mod embed;
 mod encoder;
+mod export;
 mod finetune;
 mod indices;
 mod knn;
@@ -21,6 +22,7 @@ pub use data::DataArguments;
 pub use doctor::DoctorArguments;
 pub use embed::EmbedArguments;
 pub use encoder::{EncoderChoice, EncoderOptions};
+pub use export::{ExportArguments, ExportFormat, ImportArguments, ImportChoice};
 pub use finetune::{FinetuneArguments, FinetuneChoice};
 pub use indices::{Indices, IndicesError};
 pub use knn::{KnnArguments, KnnSettings};
@@ -56,6 +58,10 @@ pub enum Command {
     Embed(Box<EmbedArguments>),
     /// Train encoder and classifier on labelled images
     Finetune(Box<FinetuneArguments>),
+    /// Write an encoder for other programs: ONNX, safetensors, PyTorch
+    Export(Box<ExportArguments>),
+    /// Read an encoder of another program
+    Import(Box<ImportArguments>),
     /// Draw a contact sheet of what training will see
     Views(Box<ViewsArguments>),
     /// Say what is in a source, what is broken, and what pretrain would choose

@@ -2,7 +2,9 @@
 
 mod data;
 mod embed;
+mod export;
 mod finetune;
+mod import;
 mod knn;
 pub(crate) mod output;
 mod pretrain;
@@ -14,7 +16,9 @@ use crate::exit::Exit;
 
 pub use data::data;
 pub use embed::embed;
+pub use export::export;
 pub use finetune::finetune;
+pub use import::import;
 pub use knn::knn;
 pub use pretrain::pretrain;
 pub use views::views;

@@ -8,7 +8,7 @@ use barlow_data::decode::DecodeOptions;
 use barlow_data::source::{OpenOptions, Source};
 use barlow_data::views::{ViewConfig, ViewPipeline, ViewPipelineConfig};
 use barlow_eval::{Features, align_labels};
-use barlow_nn::{Encoder, Precision, encoder_file};
+use barlow_nn::{Encoder, Precision};
 use barlow_train::represent::{RepresentConfig, represent};
 use barlow_weights::EncoderFacts;
 use burn::tensor::Device;
@@ -20,6 +20,7 @@ use crate::commands::progress::Progress;
 use crate::devices::DeviceChoice;
 use crate::exit::Advised;
 use crate::images;
+use crate::weights_file::WeightsFile;
 
 /// The fewest images that keep a processor busy; results do not depend on it.
 const BATCH_SIZE: usize = 256;
@@ -55,8 +56,9 @@ impl Frozen {
     pub(crate) fn open(choice: &EncoderChoice) -> anyhow::Result<Self> {
         let device = choice.device.parse::<DeviceChoice>()?.open();
         let unusable = || format!("`{}` cannot be used", choice.weights.display());
-        let (encoder, facts) =
-            encoder_file::read(&choice.weights, &device).with_context(unusable)?;
+        let file = WeightsFile::open(&choice.weights, None)?;
+        let encoder = file.encoder_on(&device).with_context(unusable)?;
+        let facts = file.facts;
         let files = images::files_of(&facts).with_context(unusable)?;
         let image_size = choice.image_size.unwrap_or(facts.image_size);
         let resize = match (choice.resize, choice.image_size) {

@@ -25,6 +25,15 @@ const IMAGENET: ([f32; 3], [f32; 3]) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.
 /// Their means, for grey.
 const IMAGENET_GREY: ([f32; 1], [f32; 1]) = ([0.449], [0.226]);
 
+/// ImageNet's mean and deviation for so many channels: of colour, else their means.
+pub(crate) fn imagenet(channels: usize) -> (Vec<f32>, Vec<f32>) {
+    if channels == 3 {
+        return (IMAGENET.0.to_vec(), IMAGENET.1.to_vec());
+    }
+    let ([mean], [std]) = IMAGENET_GREY;
+    (vec![mean; channels], vec![std; channels])
+}
+
 /// Images that are looked at to find out how many channels a source has.
 const LOOKED_AT: usize = 32;
 
@@ -127,11 +136,7 @@ pub(crate) fn settle(settings: &mut Settings, source: &dyn Source) -> anyhow::Re
 /// Mean and deviation: as given, ImageNet's, or measured.
 fn settle_statistics(settings: &mut Settings, source: &dyn Source) -> anyhow::Result<()> {
     let channels = settings.data.channels;
-    let imagenet = match channels {
-        1 => Some((IMAGENET_GREY.0.to_vec(), IMAGENET_GREY.1.to_vec())),
-        3 => Some((IMAGENET.0.to_vec(), IMAGENET.1.to_vec())),
-        _ => None,
-    };
+    let imagenet = matches!(channels, 1 | 3).then(|| imagenet(channels));
     let is_open = |values: &ChannelValues| values.values().is_empty();
     let is_measured = |values: &ChannelValues| {
         is_open(values)

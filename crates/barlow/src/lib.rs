@@ -14,8 +14,10 @@ mod embeddings;
 pub mod exit;
 mod frozen;
 mod images;
+mod model_card;
 pub mod presets;
 pub mod settings;
+mod weights_file;
 
 pub use barlow_data as data;
 pub use barlow_eval as eval;
@@ -38,6 +40,8 @@ pub fn run(registry: &Registry) -> ExitCode {
         Command::Knn(arguments) => commands::knn(arguments),
         Command::Embed(arguments) => commands::embed(arguments),
         Command::Finetune(arguments) => commands::finetune(arguments),
+        Command::Export(arguments) => commands::export(arguments),
+        Command::Import(arguments) => commands::import(arguments),
         Command::Data(arguments) => commands::data(arguments, registry),
         Command::Views(arguments) => commands::views(arguments, registry),
         Command::Doctor(arguments) => commands::doctor(*arguments),

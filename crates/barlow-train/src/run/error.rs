@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use barlow_data::loader::{LoadError, LoaderError};
 use barlow_nn::collective::CollectiveError;
+use barlow_nn::named::WeightsMismatch;
 use barlow_nn::tensor_file::TensorFileError;
 
 use super::RestoreError;
@@ -38,6 +39,9 @@ pub enum TrainError {
     /// The run directory cannot be written.
     #[error(transparent)]
     Directory(#[from] RunDirectoryError),
+    /// The weights to begin with are another network's.
+    #[error("the run cannot begin with these weights")]
+    Initial(#[source] WeightsMismatch),
     /// No checkpoint can be loaded.
     #[error("the run cannot be resumed")]
     Resume(#[source] CheckpointError),

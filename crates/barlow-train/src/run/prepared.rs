@@ -47,7 +47,11 @@ impl Prepared {
         let needs = objective.needs();
         let dim = output_dim(&encoder, projector, needs.layer);
         let precision = Precision::of(&train.precision, &run.device);
-        let networks = Networks::new(&encoder, projector, &needs, train.seed, &device, precision);
+        let mut networks =
+            Networks::new(&encoder, projector, &needs, train.seed, &device, precision);
+        if let Some(initial) = run.initial {
+            networks.begin_with(initial).map_err(TrainError::Initial)?;
+        }
         let mut state = State::new(networks, objective, optimizer);
         let mut notes = Vec::new();
         let mut has_checkpoint = false;

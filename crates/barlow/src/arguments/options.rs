@@ -48,6 +48,10 @@ pub struct FrequentOptions {
     /// Channels of the encoder's first stage; 64 is torchvision's [key: `encoder.width`]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub width: Option<String>,
+    /// File of the weights that training begins with, of any kind that `barlow import` reads
+    /// [key: `encoder.init`]
+    #[arg(long, value_name = "FILE")]
+    pub init: Option<String>,
     /// Widths of the projector's layers, as 2048-2048-2048 [key: `projector.widths`]
     #[arg(long, value_name = "WIDTHS", allow_negative_numbers = true)]
     pub projector: Option<String>,
@@ -74,6 +78,7 @@ impl FrequentOptions {
             ("--epochs", "schedule.epochs", &self.epochs),
             ("--encoder", "encoder.name", &self.encoder),
             ("--width", "encoder.width", &self.width),
+            ("--init", "encoder.init", &self.init),
             ("--projector", "projector.widths", &self.projector),
             ("--objective", "objective.name", &self.objective),
             ("--lambda", "objective.lambda", &self.lambda),

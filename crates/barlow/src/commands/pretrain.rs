@@ -14,6 +14,8 @@ use barlow_train::probe::Probe;
 use barlow_train::run::{End, Outcome, Run, loader, train};
 use barlow_train::run_directory::{OpenMode, RunDirectory, RunState, first_free};
 use barlow_train::settings::Settings;
+use barlow_weights::tensor_file::Tensors;
+use barlow_weights::{EncoderConfig, Stem};
 use serde_json::json;
 
 use super::output;
@@ -26,6 +28,7 @@ use crate::images;
 use crate::settings::{
     Resolution, TypedSettings, changed_keys, from_config_toml, resolve, to_config_toml,
 };
+use crate::weights_file::{WeightsFile, in_words, projector_config};
 
 /// The file that holds a run's settings.
 const CONFIG: &str = "config.toml";
@@ -64,6 +67,10 @@ pub fn pretrain(arguments: &PretrainArguments, registry: &Registry) -> anyhow::R
     refuse_beyond_memory(&settings, &machine)?;
     loader(&settings, &source, &pipeline)?;
 
+    let has_begun = earlier.is_some()
+        && arguments.out.as_ref().is_some_and(|out| out.join("checkpoints").exists());
+    let initial = if has_begun { None } else { initial(&settings)? };
+
     let path = match &arguments.out {
         Some(path) => path.clone(),
         None => first_free(Path::new("runs"), &preset)?,
@@ -92,6 +99,7 @@ pub fn pretrain(arguments: &PretrainArguments, registry: &Registry) -> anyhow::R
         probe,
         registry,
         collective: &SingleRank,
+        initial: initial.as_ref(),
         device: device.open(),
         directory: &directory,
         version: env!("CARGO_PKG_VERSION"),
@@ -110,6 +118,49 @@ pub fn pretrain(arguments: &PretrainArguments, registry: &Registry) -> anyhow::R
         End::Interrupted(Signal::Interrupt) => Exit::Interrupted,
         End::Interrupted(Signal::Terminate) => Exit::Terminated,
     })
+}
+
+/// The weights that the run begins with, if a file of them is named.
+fn initial(settings: &Settings) -> anyhow::Result<Option<Tensors>> {
+    if settings.encoder.init.is_empty() {
+        return Ok(None);
+    }
+    let path = Path::new(&settings.encoder.init);
+    let file = WeightsFile::open(path, None)?;
+    let wanted = settings.encoder.config(settings.data.channels);
+    let zero_init_residual = wanted.zero_init_residual;
+    let found = EncoderConfig { zero_init_residual, ..file.facts.encoder };
+    if found != wanted {
+        bail!(Advised::new(
+            format!(
+                "`{}` holds {}, the run has {}",
+                path.display(),
+                in_words(&found),
+                in_words(&wanted)
+            ),
+            format!(
+                "`--encoder {} --width {} --set encoder.stem={} --set data.channels={}` takes the encoder of \
+                 the file",
+                found.name.as_str(),
+                found.width,
+                if found.stem == Stem::Small { "small" } else { "standard" },
+                found.channels
+            )
+        ));
+    }
+    let named = |part: &str, tensors: Tensors| {
+        let part = part.to_owned();
+        tensors.into_iter().map(move |(name, array)| (format!("{part}.{name}"), array))
+    };
+    let mut initial: Tensors = named("encoder", file.encoder).collect();
+    if let Some(projector) = file.projector {
+        if projector_config(&projector)? == settings.projector {
+            initial.extend(named("projector", projector));
+        } else {
+            output::message("the projector of the weights has other widths and is left");
+        }
+    }
+    Ok(Some(initial))
 }
 
 /// The settings of the run that is to be resumed, if there is one.

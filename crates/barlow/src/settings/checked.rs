@@ -56,6 +56,14 @@ impl CheckedOptions {
         numbers.map(|number| usize::try_from(number.as_integer()?).ok()).collect()
     }
 
+    /// The numbers of a key, if any were given.
+    pub fn numbers(&self, key: &str) -> Option<Vec<f32>> {
+        debug_assert!(find_option(key).is_some(), "`{key}` is no key");
+        let numbers = self.values.get(key)?.as_array()?.iter();
+        let numbers: Option<Vec<f32>> = numbers.map(|n| Some(n.as_float()? as f32)).collect();
+        numbers.filter(|numbers| !numbers.is_empty())
+    }
+
     /// The text of a key, if it was given.
     pub fn text(&self, key: &str) -> Option<&str> {
         debug_assert!(find_option(key).is_some(), "`{key}` is no key");

@@ -223,6 +223,11 @@ const AFTER_VIEWS: &[Row] = &[
     ),
     ("encoder.zero_init_residual", Kind::Boolean, "whether each residual branch starts at zero"),
     (
+        "encoder.init",
+        Kind::Text,
+        "file of the weights that training begins with; empty for first weights under the seed",
+    ),
+    (
         "projector.widths",
         Kind::Widths,
         "width of each layer, joined by `-`; the last is the embedding's",
