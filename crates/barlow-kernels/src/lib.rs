@@ -46,6 +46,6 @@ pub use pool::{
     MaxPositions, global_average_pool, global_average_pool_backward, max_pool_3x3,
     max_pool_3x3_backward,
 };
-pub use product::{BarlowTwins, ProductForm};
+pub use product::{BarlowTwins, PanelMatrix, ProductForm};
 pub use strip::{Activation, Strip};
 pub use unfold::unfold;

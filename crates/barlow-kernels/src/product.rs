@@ -7,6 +7,7 @@
 mod barlow_twins;
 mod cross;
 mod gram;
+mod matrix;
 mod panels;
 mod partial;
 mod standardise;
@@ -17,6 +18,7 @@ mod transpose;
 mod tests;
 
 pub use barlow_twins::{BarlowTwins, ProductForm};
+pub use matrix::PanelMatrix;
 
 /// Columns of a panel.
 const PANEL: usize = 64;

@@ -2,7 +2,8 @@
 //!
 //! Each step of the depth loads one row of the panel and broadcasts one value of each row of the
 //! left side straight from memory, so that the left side needs no packing and may be read along
-//! rows or down columns. AVX-512 holds 6×64 sums, AVX2 6×16, others 4×8.
+//! rows or down columns. AVX-512 holds 6×64 sums (6×32 or 6×16 where no more columns are wanted),
+//! AVX2 6×16, others 4×8.
 
 use super::PANEL;
 use crate::Isa;
@@ -46,6 +47,24 @@ pub(super) fn accumulate(
     sums: &mut [f32],
     fresh: bool,
 ) {
+    accumulate_columns(isa, left, rows, depth, right, PANEL, sums, fresh);
+}
+
+/// [`accumulate`] for the first `columns` of the panel; of the others any may be computed as well.
+///
+/// # Panics
+/// If a slice is too short, or `columns` is above 64.
+pub(super) fn accumulate_columns(
+    isa: Isa,
+    left: Left,
+    rows: usize,
+    depth: usize,
+    right: &[f32],
+    columns: usize,
+    sums: &mut [f32],
+    fresh: bool,
+) {
+    assert!(columns <= PANEL, "columns of one panel");
     if rows == 0 || depth == 0 {
         if fresh {
             sums[..rows * PANEL].fill(0.0);
@@ -62,6 +81,7 @@ pub(super) fn accumulate(
         panel: left.panel,
         depth,
         right: right.as_ptr(),
+        columns,
         sums: sums.as_mut_ptr(),
         fresh,
     };
@@ -86,6 +106,8 @@ struct Task {
     panel: usize,
     depth: usize,
     right: *const f32,
+    /// At most 64; rounded up to whole tiles, which 64 is a multiple of.
+    columns: usize,
     sums: *mut f32,
     fresh: bool,
 }
@@ -95,8 +117,14 @@ struct Task {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,fma")]
 unsafe fn avx512(task: Task, rows: usize) {
-    // SAFETY: the caller's.
-    unsafe { by_rows::<std::arch::x86_64::__m512, 4, 6>(task, rows) }
+    match task.columns {
+        // SAFETY: the caller's.
+        0..=16 => unsafe { by_rows::<std::arch::x86_64::__m512, 1, 6>(task, rows) },
+        // SAFETY: the caller's.
+        17..=32 => unsafe { by_rows::<std::arch::x86_64::__m512, 2, 6>(task, rows) },
+        // SAFETY: the caller's.
+        _ => unsafe { by_rows::<std::arch::x86_64::__m512, 4, 6>(task, rows) },
+    }
 }
 
 /// # Safety
@@ -138,13 +166,13 @@ unsafe fn by_rows<V: Vector, const WIDTH: usize, const HEIGHT: usize>(task: Task
     }
 }
 
-/// All 64 columns, `WIDTH` vectors at a time.
+/// All columns, `WIDTH` vectors at a time.
 ///
 /// # Safety
 /// As for [`by_rows`].
 #[inline(always)]
 unsafe fn across<V: Vector, const WIDTH: usize, const ROWS: usize>(task: Task) {
-    for column in (0..PANEL).step_by(WIDTH * V::LANES) {
+    for column in (0..task.columns).step_by(WIDTH * V::LANES) {
         let part = Task {
             right: task.right.wrapping_add(column),
             sums: task.sums.wrapping_add(column),
