@@ -2,6 +2,8 @@
 
 use barlow_data::source::is_spread;
 
+use crate::error::EvalError;
+
 /// Feature vectors of images that could be read.
 #[derive(Debug, Clone, Default)]
 pub struct Features {
@@ -29,6 +31,43 @@ impl Features {
     /// The features of one image.
     pub fn row(&self, index: usize) -> &[f32] {
         &self.values[index * self.dim..(index + 1) * self.dim]
+    }
+
+    /// Whether lengths fit each other and all values are finite.
+    ///
+    /// # Errors
+    /// If not; the first offending row is named.
+    pub fn check(&self) -> Result<(), EvalError> {
+        let Self { values, dim, ids, labels } = self;
+        if self.len().checked_mul(*dim) != Some(values.len()) || labels.len() != ids.len() {
+            let (values, ids, labels) = (values.len(), ids.len(), labels.len());
+            return Err(EvalError::Malformed { values, dim: *dim, ids, labels });
+        }
+        match values.iter().position(|value| !value.is_finite()) {
+            Some(at) => Err(EvalError::NotFinite { row: at / dim, id: ids[at / dim] }),
+            None => Ok(()),
+        }
+    }
+
+    /// [`check`](Self::check)s both this and `other`, and that one encoder may have made them; a set
+    /// without images fits any.
+    ///
+    /// # Errors
+    /// If they are malformed, not finite or of different dimensions.
+    pub fn check_with(&self, other: &Self) -> Result<(), EvalError> {
+        self.check()?;
+        other.check()?;
+        if self.dim != other.dim && !self.is_empty() && !other.is_empty() {
+            return Err(EvalError::Dimension { expected: self.dim, found: other.dim });
+        }
+        Ok(())
+    }
+
+    /// The images that have a label, and the labels.
+    pub(crate) fn labelled(&self) -> (Self, Vec<usize>) {
+        let kept = self.filter(|index| self.labels[index].is_some());
+        let labels = kept.labels.iter().copied().flatten().collect();
+        (kept, labels)
     }
 
     /// The images for which `keep` holds, in order.
@@ -63,8 +102,43 @@ pub fn align_labels(queries: &mut Features, own: &[String], bank: &[String]) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use barlow_random::Key;
+
     use super::*;
+
+    /// Standard normal rows with classes drawn evenly.
+    pub(crate) fn random(seed: u64, n: usize, dim: usize, classes: usize) -> Features {
+        let mut stream = Key { seed, ..Key::default() }.stream();
+        let values = (0..n * dim).map(|_| stream.normal() as f32).collect();
+        let labels = (0..n).map(|_| Some(stream.below(classes as u64) as usize)).collect();
+        Features { values, dim, ids: (0..n as u64).collect(), labels }
+    }
+
+    #[test]
+    fn what_no_encoder_makes_is_refused_and_the_row_is_named() {
+        let features = |values: Vec<f32>, n: usize, dim| Features {
+            values,
+            dim,
+            ids: (0..n as u64).map(|id| 10 + id).collect(),
+            labels: vec![None; n],
+        };
+        let good = features(vec![1.0; 6], 3, 2);
+        assert_eq!(good.check(), Ok(()));
+        let malformed = EvalError::Malformed { values: 6, dim: 2, ids: 2, labels: 2 };
+        assert_eq!(features(vec![1.0; 6], 2, 2).check(), Err(malformed));
+        let unlabelled = Features { labels: vec![], ..good.clone() };
+        let malformed = EvalError::Malformed { values: 6, dim: 2, ids: 3, labels: 0 };
+        assert_eq!(unlabelled.check(), Err(malformed));
+        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let bad = features(vec![1.0, 2.0, 3.0, value, 5.0, value], 3, 2);
+            assert_eq!(bad.check(), Err(EvalError::NotFinite { row: 1, id: 11 }));
+        }
+        let other = features(vec![1.0; 6], 2, 3);
+        let mismatch = EvalError::Dimension { expected: 2, found: 3 };
+        assert_eq!(good.check_with(&other), Err(mismatch));
+        assert_eq!(good.check_with(&Features::default()), Ok(()));
+    }
 
     #[test]
     fn classes_meet_by_name_and_strangers_stay_apart() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use barlow_data::loader::BadImage;
 use barlow_data::source::{Source, Subset};
 use barlow_data::views::ViewPipeline;
-use barlow_eval::{Features, KnnConfig, align_labels, effective_rank, knn};
+use barlow_eval::{EvalError, Features, KnnConfig, align_labels, effective_rank, knn};
 use barlow_nn::{Network, Pass};
 use barlow_random::{Key, Permutation};
 use burn::module::Module;
@@ -37,7 +37,7 @@ pub struct Probe {
 /// What they say of a network.
 #[derive(Debug, Clone)]
 pub struct Measurement {
-    /// k-NN accuracy, 0..1; `None` without labels.
+    /// k-NN accuracy, 0..1; `None` without labels in the bank.
     pub knn: Option<f64>,
     /// Effective rank of the representation.
     pub representation_rank: f64,
@@ -139,7 +139,11 @@ impl Probe {
                 let (bank, queries) = self.hold_out(&bank);
                 knn(&bank, &queries, self.knn)
             };
-            Some(outcome.accuracy)
+            match outcome {
+                Ok(outcome) => Some(outcome.accuracy),
+                Err(EvalError::NoLabels) => None,
+                Err(error) => return Err(error.into()),
+            }
         } else {
             None
         };

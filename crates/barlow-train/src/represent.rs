@@ -7,7 +7,7 @@ use barlow_data::loader::{
 };
 use barlow_data::source::Source;
 use barlow_data::views::ViewPipeline;
-use barlow_eval::Features;
+use barlow_eval::{EvalError, Features};
 use barlow_nn::collective::CollectiveError;
 use barlow_nn::{Encoder, Pass, Precision};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -38,6 +38,9 @@ pub enum RepresentError {
         /// The name of the first.
         first: String,
     },
+    /// The representations cannot be judged.
+    #[error("representations cannot be judged")]
+    Eval(#[from] EvalError),
     /// The ranks could not act together.
     #[error(transparent)]
     Collective(#[from] CollectiveError),
