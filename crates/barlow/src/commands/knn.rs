@@ -77,7 +77,7 @@ pub fn knn(arguments: &KnnArguments) -> anyhow::Result<Exit> {
         settings.train
     );
     let knn_config = KnnConfig { k: settings.k, temperature: settings.temperature };
-    let accuracy = classify(&bank, &queries, knn_config).accuracy;
+    let accuracy = classify(&bank, &queries, knn_config)?.accuracy;
 
     // Images without a label neither vote nor count.
     let labelled = |features: &Features| features.labels.iter().flatten().count();
