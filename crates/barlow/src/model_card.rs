@@ -4,9 +4,9 @@ use std::fmt;
 use std::path::Path;
 
 use barlow_train::settings::Settings;
-use barlow_weights::EncoderFacts;
 use barlow_weights::onnx::ExportOptions;
 use barlow_weights::tensor_file::Tensors;
+use barlow_weights::{EncoderFacts, Stem};
 use serde_json::Value;
 
 use crate::arguments::ExportFormat;
@@ -97,7 +97,7 @@ impl ModelCard<'_> {
 
     fn use_of_it(&self, f: &mut fmt::Formatter) -> fmt::Result {
         writeln!(f, "## Use\n")?;
-        let (file, name) = (&self.file, self.facts.encoder.name.as_str());
+        let file = &self.file;
         match self.format {
             ExportFormat::Onnx => {
                 let input = if self.options.normalises { "0..1" } else { "normalised as above" };
@@ -113,20 +113,45 @@ impl ModelCard<'_> {
                     ExportFormat::Torch => format!("torch.load(\"{file}\", weights_only=True)"),
                     _ => format!("safetensors.torch.load_file(\"{file}\")"),
                 };
-                let others = if self.facts.encoder.width == 64 {
-                    ""
-                } else {
-                    "Torchvision has no encoder of this width; the names are its own.\n\n"
-                };
-                writeln!(
-                    f,
-                    "{others}```python\nimport torch, torchvision, safetensors.torch\nencoder = \
-                     torchvision.models.{name}()\nencoder.fc = torch.nn.Identity()\n\
-                     encoder.load_state_dict({load})\n```\n\nEncoders with a small stem or another \
-                     number of channels need that stem: see docs/interoperability.md of barlow.\n"
-                )
+                self.in_torchvision(f, &load)
             }
         }
+    }
+
+    /// How the file is loaded into torchvision's class, whose width is 64.
+    fn in_torchvision(&self, f: &mut fmt::Formatter, load: &str) -> fmt::Result {
+        let config = &self.facts.encoder;
+        if config.width != 64 {
+            return writeln!(
+                f,
+                "The tensors have torchvision's names, but torchvision has no encoder of width {}: \
+                 use `barlow embed`, or export as ONNX.\n",
+                config.width
+            );
+        }
+        let (name, channels) = (config.name.as_str(), config.channels);
+        let stem = match config.stem {
+            Stem::Small => format!(
+                "encoder.conv1 = torch.nn.Conv2d({channels}, 64, 3, 1, 1, bias=False)\n\
+                 encoder.maxpool = torch.nn.Identity()\n"
+            ),
+            Stem::Standard if channels != 3 => {
+                format!("encoder.conv1 = torch.nn.Conv2d({channels}, 64, 7, 2, 3, bias=False)\n")
+            }
+            Stem::Standard => String::new(),
+        };
+        let only = if self.projector.is_some() {
+            "weights = {k: v for k, v in weights.items() if not k.startswith(\"projector.\")}\n"
+        } else {
+            ""
+        };
+        writeln!(
+            f,
+            "```python\nimport torch, torchvision, safetensors.torch\nencoder = \
+             torchvision.models.{name}()\nencoder.fc = torch.nn.Identity()\n{stem}weights = \
+             {load}\n{only}\
+             encoder.load_state_dict(weights)\n```\n"
+        )
     }
 
     fn data_and_recipe(&self, f: &mut fmt::Formatter) -> fmt::Result {
