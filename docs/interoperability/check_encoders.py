@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from encoder import load_strictly, read, timm_encoder, torchvision_encoder
+from encoder import read, timm_encoder, torchvision_encoder
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "reference"))
 from onnx_check import TOLERANCE, check_format, infer, relative_difference  # noqa: E402
@@ -31,7 +31,8 @@ def projector(path: Path) -> nn.Module:
     for outputs, inputs in (tensors[f"{i}.weight"].shape for i in (0, 3, 6)):
         layers += [nn.Linear(inputs, outputs, bias=False), nn.BatchNorm1d(outputs), nn.ReLU()]
     module = nn.Sequential(*layers[:-2])
-    return load_strictly(module, tensors)
+    module.load_state_dict(tensors, strict=True)
+    return module
 
 
 def check(path: Path) -> bool:

@@ -11,24 +11,12 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import nn
 
-BATCH_COUNTERS = "num_batches_tracked"
-
 
 def read(path: str) -> tuple[dict, dict[str, torch.Tensor]]:
     """What the file says of itself, and its tensors."""
     with safe_open(path, "pt") as file:
         facts = json.loads(file.metadata()["barlow"])
     return facts, load_file(path)
-
-
-def load_strictly(module: nn.Module, tensors: dict[str, torch.Tensor]) -> nn.Module:
-    """Loads all tensors, `strict=True`.
-
-    Batch counters are not in the file: they matter only to norms with momentum=None.
-    """
-    counters = {name: t for name, t in module.state_dict().items() if name.endswith(BATCH_COUNTERS)}
-    module.load_state_dict({**tensors, **counters}, strict=True)
-    return module
 
 
 def replace_stem(resnet: nn.Module, facts: dict) -> None:
@@ -52,7 +40,8 @@ def torchvision_encoder(path: str) -> nn.Module:
         module = narrow_resnet(encoder["name"], encoder["width"])
     module.fc = nn.Identity()
     replace_stem(module, facts)
-    return load_strictly(module, tensors)
+    module.load_state_dict(tensors, strict=True)
+    return module
 
 
 def narrow_resnet(name: str, width: int) -> nn.Module:
@@ -75,4 +64,5 @@ def timm_encoder(path: str) -> nn.Module:
     facts, tensors = read(path)
     module = timm.create_model(facts["encoder"]["name"], num_classes=0)
     replace_stem(module, facts)
-    return load_strictly(module, tensors)
+    module.load_state_dict(tensors, strict=True)
+    return module
