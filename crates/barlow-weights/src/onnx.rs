@@ -23,6 +23,7 @@ use crate::facts::EncoderFacts;
 use crate::tensor_file::{Dtype, TensorFileError, Tensors};
 
 use graph::Graph;
+use protobuf::Message;
 
 /// Name of the model's input, `[batch, channels, height, width]`, f32.
 pub const INPUT: &str = "image";
@@ -153,7 +154,7 @@ pub fn write(
     tensors: &Tensors,
     projector: Option<&Tensors>,
     options: &ExportOptions,
-    mut writer: impl Write,
+    writer: impl Write,
 ) -> Result<(), OnnxError> {
     check_extents(facts, options)?;
     check_tensors("encoder", tensors, &expected(&facts.encoder))?;
@@ -165,8 +166,13 @@ pub fn write(
         projector.map(|tensors| projector::append(&mut graph, facts, tensors)).transpose()?;
 
     let model = model::model(&graph, facts, options, embedding_dim);
-    if model.length() > MAX_MODEL_BYTES {
-        return Err(OnnxError::TooLarge { bytes: model.length(), limit: MAX_MODEL_BYTES });
+    write_within(MAX_MODEL_BYTES, &model, writer)
+}
+
+fn write_within(limit: u64, model: &Message, mut writer: impl Write) -> Result<(), OnnxError> {
+    let bytes = model.length();
+    if bytes > limit {
+        return Err(OnnxError::TooLarge { bytes, limit });
     }
     model.write(&mut writer)?;
     writer.flush()?;

@@ -375,3 +375,15 @@ fn extents_and_normalisations_that_no_model_can_have_are_refused() {
     let error = write(&good, &tensors, None, &options, Vec::new()).unwrap_err();
     assert!(matches!(error, OnnxError::Extent { what: "the batch", found: 0 }), "{error}");
 }
+
+#[test]
+fn a_model_above_the_limit_is_refused_before_a_byte_is_written() {
+    let mut model = Message::default();
+    model.text(1, "four");
+    let mut bytes = Vec::new();
+    let error = write_within(5, &model, &mut bytes).unwrap_err();
+    assert!(matches!(error, OnnxError::TooLarge { bytes: 6, limit: 5 }), "{error}");
+    assert!(bytes.is_empty());
+    write_within(6, &model, &mut bytes).unwrap();
+    assert_eq!(bytes.len(), 6);
+}
