@@ -25,7 +25,7 @@ pub use encoder::{EncoderChoice, EncoderOptions};
 pub use export::{ExportArguments, ExportFormat, ImportArguments, ImportChoice};
 pub use finetune::{FinetuneArguments, FinetuneChoice};
 pub use indices::{Indices, IndicesError};
-pub use knn::{KnnArguments, KnnSettings};
+pub use knn::{KnnArguments, KnnChoice};
 pub use options::{ComputeOptions, ConfigurationOptions, FrequentOptions};
 pub use pretrain::PretrainArguments;
 pub use views::ViewsArguments;

@@ -257,7 +257,7 @@ pub(crate) fn pipeline(settings: &Settings) -> anyhow::Result<Arc<ViewPipeline>>
     Ok(Arc::new(ViewPipeline::new(config)?))
 }
 
-/// Labelled images for a k-NN.
+/// Labelled images to learn from or to be judged.
 ///
 /// # Errors
 /// If they cannot be opened or have no labels.
@@ -265,7 +265,7 @@ pub(crate) fn open_labelled(spec: &str, options: &OpenOptions) -> anyhow::Result
     let source = open(spec, options)?;
     if source.classes().is_empty() {
         bail!(Advised::new(
-            format!("the images of `{spec}` have no labels, which k-NN needs"),
+            format!("the images of `{spec}` have no labels, which are needed here"),
             "put the images of each class into a folder of its own, or list them with labels in a \
              .csv or .jsonl file"
         ));

@@ -78,16 +78,50 @@ fn people_read_a_line() {
 }
 
 #[test]
-fn every_image_among_the_neighbours_finds_itself() {
-    let arguments = [
-        "knn",
-        "--weights=run/encoder.safetensors",
-        "--train",
-        TEST,
-        "--test",
-        TEST,
-        "--k=1",
-        "--json",
-    ];
-    assert_eq!(trained().run(&arguments).json()["accuracy"], 1.0);
+fn several_k_come_from_one_search() {
+    let result = knn(&["--json", "--k=1,20,200"]).json();
+    let results = result["results"].as_array().unwrap();
+    assert_eq!(results.iter().map(|r| &r["k"]).collect::<Vec<_>>(), [1, 20, 200]);
+    for (index, k) in ["--k=1", "--k=20", "--k=200"].into_iter().enumerate() {
+        assert_eq!(knn(&["--json", k]).json()["accuracy"], results[index]["accuracy"], "{k}");
+    }
+}
+
+/// Path, label and vector of each line that `embed` wrote.
+fn embedded(source: &str) -> Vec<(String, Vec<f64>)> {
+    let arguments = ["embed", "--weights=run/encoder.safetensors", "--data", source, "--out=e.csv"];
+    trained().run(&[&arguments[..], &["--overwrite"]].concat()).assert(0, &[]);
+    let text = std::fs::read_to_string(trained().path("e.csv")).unwrap();
+    let row = |line: &str| {
+        let mut cells = line.split(',').skip(1);
+        let label = cells.next().unwrap().to_owned();
+        (label, cells.map(|cell| cell.parse().unwrap()).collect())
+    };
+    text.lines().skip(1).map(row).collect()
+}
+
+#[test]
+fn without_test_images_each_is_judged_by_all_others() {
+    let rows = embedded(TEST);
+    let cosine = |a: &[f64], b: &[f64]| {
+        let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
+        dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+    };
+    // k 1: the class of the nearest other.
+    let right = rows.iter().enumerate().filter(|(i, (label, vector))| {
+        let others = rows.iter().enumerate().filter(|(j, _)| j != i).map(|(_, other)| other);
+        let nearest =
+            others.max_by(|a, b| cosine(&a.1, vector).total_cmp(&cosine(&b.1, vector))).unwrap();
+        nearest.0 == *label
+    });
+    let expected = right.count() as f64 / rows.len() as f64;
+    let weights = "--weights=run/encoder.safetensors";
+    for arguments in [
+        vec!["knn", weights, "--train", TEST, "--k=1", "--json"],
+        vec!["knn", weights, "--train", TEST, "--test", TEST, "--k=1", "--json"],
+    ] {
+        let result = trained().run(&arguments).json();
+        assert_eq!(result["leave_one_out"], true);
+        assert_eq!(result["accuracy"], expected);
+    }
 }

@@ -75,7 +75,7 @@ fn knn_takes_the_protocol_of_training_and_reports_all_that_is_wrong() {
         arguments.check()
     };
     let settings = knn("--test fashion-mnist:test --resize 256").unwrap();
-    assert_eq!((settings.k, settings.resize, settings.image_size), (20, Some(256), None));
+    assert_eq!((settings.encoder.resize, settings.encoder.image_size), (Some(256), None));
     assert!((settings.temperature - 0.07).abs() < 1e-15);
     let problems = knn("--test synthetic:0 --k 0 --temperature -1 --device moon").unwrap_err();
     assert_eq!(problems.problems.len(), 4, "{problems}");

@@ -142,7 +142,7 @@ fn train_on(
         max_bad_image_fraction: 0.01,
     };
     let interrupt = Interrupt::install().context("signals cannot be caught")?;
-    let mut progress = Progress::new();
+    let progress = Progress::new();
     let state = folder.state()?;
     if state.step > 0 {
         output::message(&format!("going on behind step {}", state.step));

@@ -1,20 +1,13 @@
 //! `barlow knn`: a frozen encoder judged by nearest neighbours.
 
-use std::sync::Arc;
-
-use anyhow::Context;
-use barlow_data::source::Source;
-use barlow_data::views::{ViewPipeline, ViewPipelineConfig};
-use barlow_eval::{Features, KnnConfig, align_labels, knn as classify};
-use barlow_nn::{Precision, encoder_file};
-use barlow_train::represent::{RepresentConfig, represent};
+use barlow_eval::{Features, KnnOutcome, knn_sweep};
 use serde_json::json;
 
 use super::output;
 use super::progress::Progress;
-use crate::arguments::KnnArguments;
-use crate::devices::DeviceChoice;
+use crate::arguments::{KnnArguments, KnnChoice};
 use crate::exit::Exit;
+use crate::frozen::Frozen;
 use crate::images;
 
 /// Prints the share of test images whose neighbours among the training images have their class.
@@ -22,84 +15,78 @@ use crate::images;
 /// # Errors
 /// If an option is wrong, or weights or images cannot be used.
 pub fn knn(arguments: &KnnArguments) -> anyhow::Result<Exit> {
-    let settings = arguments.check()?;
-    for spec in [&settings.train, &settings.test] {
-        barlow_data::source::SourceSpec::parse(spec)?;
-    }
-    let device = settings.device.parse::<DeviceChoice>()?.open();
-    let (encoder, facts) = encoder_file::read(&settings.weights, &device)
-        .with_context(|| format!("`{}` cannot be used", settings.weights.display()))?;
-    let files = images::files_of(&facts)
-        .with_context(|| format!("`{}` cannot be used", settings.weights.display()))?;
-    let image_size = settings.image_size.unwrap_or(facts.image_size);
-    let resize = match (settings.resize, settings.image_size) {
-        (Some(resize), _) => resize.max(image_size),
-        (None, Some(size)) => size,
-        (None, None) => facts.resize,
-    };
-    let pipeline = Arc::new(ViewPipeline::new(ViewPipelineConfig {
-        image_size,
-        channels: facts.encoder.channels,
-        mean: facts.mean.clone(),
-        std: facts.std.clone(),
-        resize: Some(resize),
-        range: files.range,
-        evaluation_shuffle: None,
-        views: vec![],
-    })?);
-    let workers = images::workers(settings.workers);
-    let precision = Precision::of(&settings.precision, &device);
-    let config = RepresentConfig { batch_size: settings.batch_size, workers, precision };
-    let options = images::whole(files.decode, settings.max_images, 0);
-    let train = images::open_labelled(&settings.train, &options)?;
-    let test = images::open_labelled(&settings.test, &options)?;
-
+    let choice = arguments.check()?;
+    let frozen = Frozen::open(&choice.encoder)?;
     let progress = Progress::new();
-    let features = |source: &Arc<dyn Source>| -> anyhow::Result<Features> {
-        let total = source.len();
-        let mut show = |done| progress.evaluating(done, total);
-        let (source, pipeline) = (Arc::clone(source), Arc::clone(&pipeline));
-        let (features, bad) = represent(&encoder, source, pipeline, &device, config, &mut show)?;
-        for image in bad {
-            output::message(&format!("warning: `{}` is skipped: {}", image.name, image.reason));
+    let (bank, queries) = match &choice.test {
+        Some(test) => {
+            let pair = frozen.pair(&choice.train, test)?;
+            let [bank, queries] = frozen.represent_pair(&pair, &progress)?;
+            (bank, Some(queries))
         }
-        Ok(features)
+        None => {
+            let source = images::open_labelled(&choice.train, &frozen.options())?;
+            (frozen.represent(&source, &progress)?, None)
+        }
     };
-    let bank = features(&train)?;
-    let mut queries = features(&test)?;
     progress.clear();
-    align_labels(&mut queries, test.classes(), train.classes());
-    let classes = train.classes().len();
-    anyhow::ensure!(
-        queries.labels.iter().flatten().any(|&label| label < classes),
-        "no class of `{}` is a class of `{}`",
-        settings.test,
-        settings.train
-    );
-    let knn_config = KnnConfig { k: settings.k, temperature: settings.temperature };
-    let accuracy = classify(&bank, &queries, knn_config)?.accuracy;
+    let outcomes = knn_sweep(&bank, queries.as_ref(), &choice.ks, choice.temperature)?;
+    report(&choice, &frozen, &bank, queries.as_ref(), &outcomes, arguments.json)
+}
 
+fn report(
+    choice: &KnnChoice,
+    frozen: &Frozen,
+    bank: &Features,
+    queries: Option<&Features>,
+    outcomes: &[KnnOutcome],
+    as_json: bool,
+) -> anyhow::Result<Exit> {
     // Images without a label neither vote nor count.
     let labelled = |features: &Features| features.labels.iter().flatten().count();
-    let (train_images, test_images) = (labelled(&bank), labelled(&queries));
-    let KnnConfig { k, temperature } = knn_config;
-    if arguments.json {
-        output::json(&json!({
-            "accuracy": accuracy,
-            "k": k,
+    let train_images = labelled(bank);
+    let test_images = queries.map_or(train_images, labelled);
+    let temperature = choice.temperature;
+    if as_json {
+        let results = outcomes.iter().map(|outcome| {
+            json!({
+                "k": outcome.k,
+                "accuracy": outcome.accuracy,
+                "top_5_accuracy": outcome.top_5_accuracy,
+            })
+        });
+        let mut document = json!({
+            "accuracy": outcomes[0].accuracy,
+            "k": outcomes[0].k,
             "temperature": temperature,
             "train_images": train_images,
             "test_images": test_images,
-            "image_size": image_size,
-            "resize": resize,
-        }))?;
-    } else {
-        output::text(&format!(
-            "k-NN accuracy: {:.2} % of {test_images} images (k {k}, temperature {temperature}, \
-             cosine; bank of {train_images} images; shorter side to {resize} px, centre crop of \
-             {image_size} px)",
-            100.0 * accuracy
-        ))?;
+            "leave_one_out": queries.is_none(),
+            "train": choice.train,
+            "test": choice.test.as_ref().unwrap_or(&choice.train),
+            "results": results.collect::<Vec<_>>(),
+            "seen": frozen.protocol(),
+        });
+        for key in ["image_size", "resize"] {
+            document[key] = document["seen"][key].clone();
+        }
+        output::json(&document)?;
+        return Ok(Exit::Done);
     }
+    let bank = match queries {
+        Some(_) => format!("bank of {train_images} images"),
+        None => "each by all others".to_owned(),
+    };
+    let seen = frozen.seen_in_words();
+    let lines = outcomes.iter().map(|outcome| {
+        format!(
+            "k-NN accuracy: {:.2} % of {test_images} images (k {}, temperature {temperature}, \
+             cosine; {bank}; {seen}; top-5 {:.2} %)",
+            100.0 * outcome.accuracy,
+            outcome.k,
+            100.0 * outcome.top_5_accuracy,
+        )
+    });
+    output::text(&lines.collect::<Vec<_>>().join("\n"))?;
     Ok(Exit::Done)
 }
