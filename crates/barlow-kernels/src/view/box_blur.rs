@@ -78,12 +78,12 @@ pub fn box_blur(
         turned.resize(length * pitch, 0);
         other.resize(length * pitch, 0);
         let block = &mut pixels[top * length..][..count * length];
-        turn(Rows::new(block, length, length, count), turned, pitch);
+        turn(isa, Rows::new(block, length, length, count), turned, pitch);
         for _ in 0..passes {
             pass(isa, turned, channels * pitch, filter, other);
             std::mem::swap(turned, other);
         }
-        turn(Rows::new(turned, pitch, count, length), block, length);
+        turn(isa, Rows::new(turned, pitch, count, length), block, length);
     }
     other.resize(pixels.len(), 0);
     let (mut from, mut to) = (&mut *pixels, &mut other[..]);

@@ -1,7 +1,6 @@
 //! Colour of red, green, blue pixels, by blocks that stay in the nearest cache: a block is split
 //! into planes, taken through all steps, and joined again.
 
-use super::fraction;
 use super::pixels::{BLOCK, Planes, join, split};
 use crate::Isa;
 use crate::isa::per_isa;
@@ -53,7 +52,9 @@ pub fn recolour(isa: Isa, pixels: &mut [u8], steps: &[ColourStep]) -> u64 {
             }
         }
         sum += block_luma_sum(isa, &planes, block.len() / 3);
-        join(isa, &planes, block);
+        if !steps.is_empty() {
+            join(isa, &planes, block);
+        }
     }
     sum
 }
@@ -185,31 +186,25 @@ fn sixth(x: f32) -> f32 {
 /// The way back, with the hue turned.
 ///
 /// # Numerics
-/// A hue of h 255ths is ⌊2h/85⌋ sixths and (2h mod 85)/85 of the next. Pillow takes f64 from there
-/// on; the values are whole 21,675ths off a half at least, which f32 keeps apart.
+/// A sample is `value * (1 - saturation * share)`, where the share is of the hue only: 0 within a sixth
+/// of the circle from the channel's own colour, 1 from two sixths on, and a straight line between. In
+/// 255ths and 85ths all of it is whole numbers below 2²⁴, but for the last division, whose quotients
+/// are a 43,350th off a half at least: more than the rounding of the product with 1/21,675 moves any.
 #[inline(always)]
 fn to_rgb([hue, saturation, value]: [f32; 3], shift: f32) -> [f32; 3] {
+    const SIXTH: f32 = 85.0;
+    const WHOLE: f32 = 255.0 * SIXTH;
     let turned = hue + shift;
     let turned = if turned >= 256.0 { turned - 256.0 } else { turned };
-    let sector = ((2.0 * turned + 0.5) * (1.0 / 85.0)).trunc();
-    let inside = fraction(3.0 * (2.0 * turned - 85.0 * sector));
-    let strength = fraction(saturation);
-    let dim = |by: f32| (value * (1.0 - by) + 0.5).trunc();
-    let p = dim(strength);
-    let q = dim(strength * inside);
-    let t = dim(strength * (1.0 - inside));
-    // Hue 255 is sector 6 with nothing inside it, where t is p: as sector 0.
-    if !(1.0..=5.0).contains(&sector) {
-        [value, t, p]
-    } else if sector < 2.0 {
-        [q, value, p]
-    } else if sector < 3.0 {
-        [p, value, t]
-    } else if sector < 4.0 {
-        [p, q, value]
-    } else if sector < 5.0 {
-        [t, p, value]
-    } else {
-        [value, p, q]
-    }
+    let place = 2.0 * turned;
+    let (full, loss) = (value * WHOLE, value * saturation);
+    let dim = |share: f32| {
+        let share = smaller(larger(share, 0.0), SIXTH);
+        (full - loss * share) * (1.0 / WHOLE) + 0.5
+    };
+    [
+        dim(2.0 * SIXTH - (place - 3.0 * SIXTH).abs()),
+        dim((place - 2.0 * SIXTH).abs() - SIXTH),
+        dim((place - 4.0 * SIXTH).abs() - SIXTH),
+    ]
 }

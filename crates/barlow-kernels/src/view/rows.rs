@@ -1,5 +1,10 @@
 //! Rows of samples at a constant distance, and their transposition.
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+
+use crate::Isa;
+
 /// Some of the samples of an array: rows of equal length at a constant distance.
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'a> {
@@ -54,12 +59,20 @@ const SIDE: usize = 16;
 ///
 /// # Panics
 /// If the last sample has no place in `out`.
-pub(super) fn turn(rows: Rows, out: &mut [u8], pitch: usize) {
+pub(super) fn turn(isa: Isa, rows: Rows, out: &mut [u8], pitch: usize) {
     if rows.count == 0 || rows.length == 0 {
         return;
     }
     let end = (rows.length - 1) * pitch + rows.count;
     assert!(end <= out.len() && rows.count <= pitch, "{} is not a place", end - 1);
+    #[cfg(target_arch = "x86_64")]
+    if isa >= Isa::Avx512 {
+        // SAFETY: such an `Isa` exists only where it was detected; every sample has a place.
+        unsafe { avx512::turn(rows, out, pitch) };
+        return;
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = isa;
     let whole = |length: usize| if cfg!(target_arch = "x86_64") { length / SIDE * SIDE } else { 0 };
     let (height, width) = (whole(rows.count), whole(rows.length));
     #[cfg(target_arch = "x86_64")]

@@ -137,11 +137,11 @@ pub fn weigh_pixels(
         // Lanes past the last row hold what they held: nothing reads their results.
         sources.resize(rows.length() * pitch, 0);
         targets.resize(length * pitch, 0);
-        turn(rows.part(top, count), sources, pitch);
+        turn(isa, rows.part(top, count), sources, pitch);
         let pixel = channels * pitch;
         let pixels = Rows::new(sources, pixel, pixel, rows.length() / channels);
         weigh_rows(isa, pixels, taps, targets);
-        turn(Rows::new(targets, pitch, count, length), &mut out[top * length..], length);
+        turn(isa, Rows::new(targets, pitch, count, length), &mut out[top * length..], length);
     }
 }
 

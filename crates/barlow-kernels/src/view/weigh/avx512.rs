@@ -53,7 +53,8 @@ unsafe fn columns(rows: Rows, left: usize, mask: u64, weights: [*const i8; 3]) -
         unsafe { _mm512_maskz_loadu_epi8(mask, rows.samples.as_ptr().wrapping_add(place).cast()) }
     };
     // By byte of the weight, then by column within each 16: 0 to 3, 4 to 7, 8 to 11, 12 to 15.
-    let mut sums = [[_mm512_setzero_si512(); 4]; 3];
+    let zero = [_mm512_setzero_si512(); 4];
+    let mut sums = [[_mm512_set1_epi32(HALF); 4], zero, zero];
     for tap in (0..rows.count()).step_by(4) {
         let [a, b, c, d] = [load(tap), load(tap + 1), load(tap + 2), load(tap + 3)];
         let (low, high) = (_mm512_unpacklo_epi8(a, b), _mm512_unpackhi_epi8(a, b));
@@ -78,7 +79,7 @@ unsafe fn columns(rows: Rows, left: usize, mask: u64, weights: [*const i8; 3]) -
     for (i, sum) in sums.iter_mut().enumerate() {
         let upper = _mm512_add_epi32(_mm512_slli_epi32::<8>(high[i]), middle[i]);
         let all = _mm512_add_epi32(_mm512_slli_epi32::<8>(upper), *sum);
-        *sum = _mm512_srai_epi32::<WEIGHT_BITS>(_mm512_add_epi32(all, _mm512_set1_epi32(HALF)));
+        *sum = _mm512_srai_epi32::<WEIGHT_BITS>(all);
     }
     // Packing saturates, which is the clamp to 0 to 255.
     _mm512_packus_epi16(_mm512_packs_epi32(sums[0], sums[1]), _mm512_packs_epi32(sums[2], sums[3]))
