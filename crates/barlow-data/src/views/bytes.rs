@@ -5,7 +5,7 @@ use super::blur::{BlurScratch, blur};
 use super::crop::CropBox;
 use super::equalize::equalize;
 use super::filter::Filter;
-use super::resize::{Region, ResizeScratch, resize};
+use super::resize::{Region, ResizeScratch, resize, resize_mirrored};
 use super::{ViewParameters, geometry, shuffle, tone};
 use crate::Image;
 
@@ -27,11 +27,10 @@ pub(super) fn make(
     scratch: &mut ByteScratch,
 ) {
     let whole = CropBox { left: 0, top: 0, width: side, height: side };
-    resized(image, parameters.crop, channels, Filter::Bicubic, [side, side], whole, scratch);
-    let ByteScratch { view, blur: blur_buffers, .. } = scratch;
-    if parameters.flip {
-        tone::flip(view, side, channels);
-    }
+    let ByteScratch { view, converted, resize: buffers, blur: blur_buffers } = scratch;
+    let source = region(image, parameters.crop, channels, converted);
+    let to = [side, side];
+    resize_mirrored(source, Filter::Bicubic, to, whole, parameters.flip, buffers, view);
     if channels == 3 {
         turn(view.as_chunks_mut::<3>().0, side, parameters);
     } else {

@@ -22,12 +22,15 @@ impl Filter {
     fn at(self, x: f64) -> f64 {
         const A: f64 = -0.5;
         let x = x.abs();
-        match self {
-            Self::Bilinear if x < 1.0 => 1.0 - x,
-            Self::Bicubic if x < 1.0 => ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0,
-            Self::Bicubic if x < 2.0 => (((x - 5.0) * x + 8.0) * x - 4.0) * A,
-            _ => 0.0,
-        }
+        // Each piece is worked out before one is taken: a branch would often be guessed wrong.
+        let (near, far) = match self {
+            Self::Bilinear => (1.0 - x, 0.0),
+            Self::Bicubic => {
+                (((A + 2.0) * x - (A + 3.0)) * x * x + 1.0, (((x - 5.0) * x + 8.0) * x - 4.0) * A)
+            }
+        };
+        let far = if x < 2.0 { far } else { 0.0 };
+        if x < 1.0 { near } else { far }
     }
 }
 

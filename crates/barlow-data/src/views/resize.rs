@@ -6,10 +6,8 @@
 //! fractional bits; sums are exact in i32. A pass that would change nothing is skipped. The tests
 //! compare with Pillow's own results.
 
-use std::ops::Range;
-
 use barlow_kernels::Isa;
-use barlow_kernels::view::{Rows, Taps, Turned, WEIGHT_BITS, weigh_pixels, weigh_rows};
+use barlow_kernels::view::{Rows, Taps, Turned, WEIGHT_BITS, mirror, weigh_pixels, weigh_rows};
 
 use super::crop::CropBox;
 use super::filter::{Filter, Sampling};
@@ -22,18 +20,22 @@ struct Axis {
 }
 
 impl Axis {
-    /// Prepares targets `start..start + count` of a resize from `from` to `to` samples, and gives
-    /// the first and the count of the source samples they need; targets are relative to that first.
+    /// Prepares targets `start..start + count` of a resize from `from` to `to` samples, the last one
+    /// first where the result is mirrored, and gives the first and the count of the source samples
+    /// they need; targets are relative to that first.
     fn prepare(
         &mut self,
         filter: Filter,
         [from, to]: [usize; 2],
         [start, count]: [usize; 2],
+        is_mirrored: bool,
     ) -> [usize; 2] {
         let sampling = Sampling::new(filter, [from, to]);
-        let Range { start: origin, mut end } = sampling.sources(start);
+        let last = start + count - 1;
+        let (origin, end) = (sampling.sources(start).start, sampling.sources(last).end);
         self.taps.reset(count, sampling.most_sources());
-        for target in start..start + count {
+        for place in 0..count {
+            let target = if is_mirrored { last - place } else { start + place };
             let sources = sampling.sources(target);
             self.weights.clear();
             sampling.weigh(target, &mut self.weights);
@@ -42,7 +44,6 @@ impl Axis {
                 (scaled + 0.5f64.copysign(scaled)) as i32
             });
             self.taps.push(sources.start - origin, weights);
-            end = sources.end;
         }
         [origin, end - origin]
     }
@@ -93,12 +94,6 @@ impl<'a> Region<'a> {
 
 /// Resizes a region to `to` (`[width, height]`) and gives the rectangle `window` of the result,
 /// of which only that is computed: `[window.height, window.width, channels]`.
-///
-/// # Source
-/// Pillow 13's `Image.resize` on the cropped image. Its pass down the columns comes first where the
-/// height loses more than twice as many pixels as the width; older Pillows always begin along the
-/// rows, which moves single samples by one level
-/// (<https://github.com/python-pillow/Pillow/pull/9549>).
 pub(super) fn resize(
     source: Region,
     filter: Filter,
@@ -107,16 +102,36 @@ pub(super) fn resize(
     scratch: &mut ResizeScratch,
     out: &mut Vec<u8>,
 ) {
+    resize_mirrored(source, filter, to, window, false, scratch, out);
+}
+
+/// As [`resize`], and mirrors the window left and right where `is_mirrored`: its columns are then made
+/// from right to left, which costs nothing.
+///
+/// # Source
+/// Pillow 13's `Image.resize` on the cropped image. Its pass down the columns comes first where the
+/// height loses more than twice as many pixels as the width; older Pillows always begin along the
+/// rows, which moves single samples by one level
+/// (<https://github.com/python-pillow/Pillow/pull/9549>).
+pub(super) fn resize_mirrored(
+    source: Region,
+    filter: Filter,
+    to: [usize; 2],
+    window: CropBox,
+    is_mirrored: bool,
+    scratch: &mut ResizeScratch,
+    out: &mut Vec<u8>,
+) {
     let ResizeScratch { columns, rows, between, turned } = scratch;
     let CropBox { width, height, .. } = source.area;
     let (has_columns, has_rows) = (width != to[0], height != to[1]);
     let mut columns_needed = [window.left, window.width];
     if has_columns {
-        columns_needed = columns.prepare(filter, [width, to[0]], columns_needed);
+        columns_needed = columns.prepare(filter, [width, to[0]], columns_needed, is_mirrored);
     }
     let mut rows_needed = [window.top, window.height];
     if has_rows {
-        rows_needed = rows.prepare(filter, [height, to[1]], rows_needed);
+        rows_needed = rows.prepare(filter, [height, to[1]], rows_needed, false);
     }
     let (isa, channels) = (Isa::best(), source.channels);
     let source = source.part(columns_needed, rows_needed).rows();
@@ -144,5 +159,8 @@ pub(super) fn resize(
             let source = Rows::new(between, length, length, source.count());
             weigh_rows(isa, source, &rows.taps, out);
         }
+    }
+    if is_mirrored && !has_columns {
+        mirror(isa, out, window.width, channels);
     }
 }

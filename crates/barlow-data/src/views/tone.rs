@@ -1,12 +1,7 @@
-//! Operations that need no arithmetic to speak of: mirror, grey, solarise; in place.
+//! Operations that need no arithmetic to speak of: grey, solarise; in place.
 
 use barlow_kernels::Isa;
-use barlow_kernels::view::{ColourStep, mirror, recolour};
-
-/// Mirrors left and right.
-pub(super) fn flip(pixels: &mut [u8], width: usize, channels: usize) {
-    mirror(Isa::best(), pixels, width, channels);
-}
+use barlow_kernels::view::{ColourStep, recolour};
 
 /// Gives up colour: every sample becomes its pixel's luma. One channel stays as it is.
 pub(super) fn grayscale(pixels: &mut [u8], channels: usize) {

@@ -1,32 +1,47 @@
 //! Every operation, and whole views, against reference values.
 
-use super::cases::{Size, crc, hold_to};
+use super::cases::{Case, Size, crc, hold_to};
 use super::{bytes, pipeline};
 use crate::Image;
 use crate::views::blur::{BlurScratch, blur};
 use crate::views::equalize::equalize;
 use crate::views::filter::Filter;
-use crate::views::resize::{Region, ResizeScratch, resize};
+use crate::views::resize::{Region, ResizeScratch, resize_mirrored};
 use crate::views::{CropBox, Scratch, ViewConfig, ViewKey, tone};
 
 #[test]
 fn resize_is_pillows_bit_for_bit() {
+    hold_to("resize", |case| case.fault(&resized(case, false)));
+}
+
+#[test]
+fn a_mirrored_resize_is_pillows_read_from_the_right() {
     hold_to("resize", |case| {
-        let Size::Both([width, height]) = case.size else { panic!("{case:?} has no size") };
-        let filter = if case.filter == "bicubic" { Filter::Bicubic } else { Filter::Bilinear };
-        let image = case.image();
-        let region = Region {
-            pixels: &image.pixels,
-            row_width: image.width,
-            channels: image.channels,
-            area: case.crop(),
-        };
-        let mut out = Vec::new();
-        let window = CropBox { left: 0, top: 0, width, height };
-        let mut scratch = ResizeScratch::default();
-        resize(region, filter, [width, height], window, &mut scratch, &mut out);
-        case.fault(&out)
+        let Size::Both([width, _]) = case.size else { panic!("{case:?} has no size") };
+        let channels = case.image().channels;
+        let mirrored = resized(case, true);
+        let rows = mirrored.chunks_exact(width * channels);
+        let read: Vec<u8> =
+            rows.flat_map(|row| row.chunks_exact(channels).rev().flatten().copied()).collect();
+        case.fault(&read)
     });
+}
+
+fn resized(case: &Case, is_mirrored: bool) -> Vec<u8> {
+    let Size::Both([width, height]) = case.size else { panic!("{case:?} has no size") };
+    let filter = if case.filter == "bicubic" { Filter::Bicubic } else { Filter::Bilinear };
+    let image = case.image();
+    let region = Region {
+        pixels: &image.pixels,
+        row_width: image.width,
+        channels: image.channels,
+        area: case.crop(),
+    };
+    let mut out = Vec::new();
+    let window = CropBox { left: 0, top: 0, width, height };
+    let mut scratch = ResizeScratch::default();
+    resize_mirrored(region, filter, [width, height], window, is_mirrored, &mut scratch, &mut out);
+    out
 }
 
 #[test]
