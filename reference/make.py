@@ -18,7 +18,9 @@ import torch
 from fixture import DATA
 
 # Each is a module here with `fixtures()`, and a folder below data/.
-AREAS = ["objective", "optimizer", "schedule", "encoder", "model", "supervised"]
+AREAS = [
+    "objective", "optimizer", "schedule", "encoder", "model", "supervised", "features",
+]
 
 
 # Each is a script here that writes its own files to a folder below data/.

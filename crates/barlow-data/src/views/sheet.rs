@@ -20,19 +20,19 @@ pub struct SheetRow {
 }
 
 /// Paper.
-const BACKGROUND: u8 = 255;
+pub(super) const BACKGROUND: u8 = 255;
 /// Lines between groups.
-const SEPARATOR: u8 = 190;
+pub(super) const SEPARATOR: u8 = 190;
 /// Behind images that do not fill their cell.
 const CELL: u8 = 236;
 /// Between a group's cells.
-const GAP_PX: usize = 4;
+pub(super) const GAP_PX: usize = 4;
 /// Between the lines of the sheet.
-const LINE_GAP_PX: usize = 8;
+pub(super) const LINE_GAP_PX: usize = 8;
 /// Between an original and its views: enough to tell them apart.
-const ORIGINAL_GAP_PX: usize = 10;
+pub(super) const ORIGINAL_GAP_PX: usize = 10;
 /// Between groups, and around all; the separator runs in its middle.
-const MARGIN_PX: usize = 16;
+pub(super) const MARGIN_PX: usize = 16;
 
 /// Draws originals and views in square cells of `cell_px` pixels, in so many columns that the sheet
 /// comes out about as wide as high, or somewhat wider.
@@ -82,7 +82,7 @@ fn columns(rows: usize, [width, height]: [usize; 2]) -> usize {
 }
 
 /// Draws an image into the middle of the cell whose corner is given.
-fn place(sheet: &mut Image, image: &Image, [x, y]: [usize; 2], cell_px: usize) {
+pub(super) fn place(sheet: &mut Image, image: &Image, [x, y]: [usize; 2], cell_px: usize) {
     fill(sheet, [x, y], [cell_px, cell_px], CELL);
     let fitted = fit(&shown(image), cell_px);
     let (x, y) = (x + (cell_px - fitted.width) / 2, y + (cell_px - fitted.height) / 2);
@@ -133,7 +133,7 @@ fn enlarge(image: &Image, factor: usize) -> Image {
 }
 
 /// Paints a rectangle grey.
-fn fill(sheet: &mut Image, [x, y]: [usize; 2], [width, height]: [usize; 2], grey: u8) {
+pub(super) fn fill(sheet: &mut Image, [x, y]: [usize; 2], [width, height]: [usize; 2], grey: u8) {
     for row in y..y + height {
         let start = (row * sheet.width + x) * 3;
         sheet.pixels[start..start + width * 3].fill(grey);
