@@ -12,7 +12,8 @@ use crate::spectrum::Spectrum;
 /// Share of the features' power that must differ between images; f32 rounding alone gives 1e-13.
 const CONSTANT: f64 = 1e-8;
 
-/// An effective rank below this means that features of so many dimensions lie on a line.
+/// An effective rank below this means that features lie on a line, where so many directions were
+/// possible.
 const LINE: f64 = 2.0;
 const MANY: usize = 8;
 
@@ -71,7 +72,7 @@ pub struct Diagnosis {
 /// Judges features by their measures.
 ///
 /// - collapsed: less than `1e-8` of the features' power differs between images, or the effective
-///   rank is below 2 in 8 or more dimensions
+///   rank is below 2 where 8 or more were possible
 /// - partly collapsed: more than 10 % of the dimensions are dead, or the effective rank is below 2 %
 ///   of `min(images - 1, dim)`
 /// - redundant: different dimensions correlate by more than 0.4 (root mean square) and by more than
@@ -95,7 +96,8 @@ pub fn diagnose(
             )],
         );
     }
-    if dim >= MANY && rank < LINE {
+    let possible = (spectrum.images - 1).min(dim);
+    if possible >= MANY && rank < LINE {
         return diagnosis(
             Condition::Collapsed,
             vec![format!(
@@ -104,7 +106,7 @@ pub fn diagnose(
         );
     }
     let mut reasons = Vec::new();
-    let possible = (spectrum.images - 1).min(dim) as f64;
+    let possible = possible as f64;
     let dead = dimensions.dead as f64 / dim as f64;
     if dead > DEAD {
         reasons.push(format!(
@@ -206,6 +208,15 @@ mod tests {
             assert_eq!(found.condition.as_str(), expected, "{found:?}");
             assert!(found.reasons.iter().any(|r| r.contains(reason)), "{reason}: {found:?}");
         }
+    }
+
+    #[test]
+    fn two_images_differ_along_a_line_without_being_collapsed() {
+        let values =
+            [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 8.0, 1.0, 7.0, 2.0, 6.0, 3.0, 5.0, 4.0];
+        let rows = Rows::new(&values, 8).unwrap();
+        let found = diagnose(&Dimensions::of(rows), &Spectrum::of(rows), None);
+        assert_eq!(found.condition, Condition::Healthy, "{found:?}");
     }
 
     #[test]

@@ -237,6 +237,22 @@ mod tests {
     }
 
     #[test]
+    fn scale_changes_no_count_even_at_the_ends_of_f32() {
+        let rows = normal(30, 10, |i| 1.0 / (i + 1) as f64);
+        let counts = |scale: f32| {
+            let rows: Vec<f32> = rows.iter().map(|value| value * scale).collect();
+            Spectrum::of(Rows::new(&rows, 10).unwrap()).measures()
+        };
+        let plain = counts(1.0);
+        for scale in [2.0_f32.powi(120), 2.0_f32.powi(-100)] {
+            for (found, expected) in counts(scale).iter().zip(&plain) {
+                let error = (found.value / expected.value - 1.0).abs();
+                assert!(error < 1e-9, "{scale}: {found:?} {expected:?}");
+            }
+        }
+    }
+
+    #[test]
     fn rows_without_a_measure_have_rank_zero() {
         assert!(effective_rank(&[1.0, f32::NAN, 2.0, 0.0], 2).abs() < 1e-12);
         assert!(effective_rank(&[1.0, 2.0], 2).abs() < 1e-12);
