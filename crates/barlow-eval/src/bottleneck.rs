@@ -185,7 +185,7 @@ mod tests {
 
     /// Column `j` of a Hadamard matrix of 64 rows: ±1, centred for `j > 0`, orthogonal to all others.
     fn sign(image: usize, j: usize) -> f32 {
-        if (image & j).count_ones() % 2 == 0 { 1.0 } else { -1.0 }
+        if (image & j).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 }
     }
 
     /// 64 images in `dim` dimensions of deviation `signal`, two views at ± `distortion`.

@@ -20,14 +20,18 @@ impl Columns {
         for row in images() {
             mean.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
         }
-        mean.iter_mut().for_each(|sum| *sum /= count);
+        for sum in &mut mean {
+            *sum /= count;
+        }
         let mut variance = vec![0.0; dim];
         for row in images() {
             for ((sum, mean), &value) in variance.iter_mut().zip(&mean).zip(row) {
                 *sum += (f64::from(value) - mean).powi(2);
             }
         }
-        variance.iter_mut().for_each(|sum| *sum /= count);
+        for sum in &mut variance {
+            *sum /= count;
+        }
         Self { mean, variance }
     }
 

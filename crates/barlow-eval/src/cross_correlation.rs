@@ -26,7 +26,7 @@ const MOST_CELLS: usize = 1024;
 /// Small matrices are enlarged to about this many pixels on a side.
 const PICTURE_PX: usize = 512;
 
-/// Correlation 1, 0 and -1 as red, green, blue: the ends of `ColorBrewer`'s RdBu.
+/// Correlation 1, 0 and -1 as red, green, blue: the ends of `ColorBrewer`'s `RdBu`.
 const POSITIVE: [f64; 3] = [178.0, 24.0, 43.0];
 const ZERO: [f64; 3] = [255.0; 3];
 const NEGATIVE: [f64; 3] = [33.0, 102.0, 172.0];
@@ -329,7 +329,8 @@ mod tests {
     fn identical_independent_views_make_a_red_diagonal_on_white() {
         // Orthogonal columns: ±1 in the pattern of a Hadamard matrix, without its first column.
         let n: usize = 64;
-        let sign = |i: usize, j: usize| if (i & j).count_ones() % 2 == 0 { 1.0 } else { -1.0 };
+        let sign =
+            |i: usize, j: usize| if (i & j).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 };
         let rows: Vec<f32> = (0..n).flat_map(|i| (1..n).map(move |j| sign(i, j))).collect();
         let found = CrossCorrelation::of([&rows, &rows], n - 1).unwrap();
         assert!(found.rms_off_diagonal() < 1e-12 && (found.mean_diagonal() - 1.0).abs() < 1e-4);

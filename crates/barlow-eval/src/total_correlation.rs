@@ -95,7 +95,7 @@ mod tests {
     /// 64 images whose dimensions correlate by exactly `r`, from orthogonal columns.
     fn equicorrelated(dim: usize, r: f64) -> Vec<f32> {
         let sign = |image: usize, j: usize| {
-            if (image & j).count_ones() % 2 == 0 { 1.0 } else { -1.0 }
+            if (image & j).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 }
         };
         let value =
             |image, j| r.sqrt() * sign(image, 1) + (1.0 - r).sqrt() * sign(image, j + 2) + 5.0;
