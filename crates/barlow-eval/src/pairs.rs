@@ -48,7 +48,7 @@ impl Pairs {
     pub fn of(rows: Rows<'_>) -> Self {
         if rows.images() > MOST_IMAGES {
             let values = rows.spread(MOST_IMAGES);
-            return Self::among(Rows::new(&values, rows.dim()).unwrap_or(rows));
+            return Self::among(Rows::of_checked(&values, rows.dim()));
         }
         Self::among(rows)
     }

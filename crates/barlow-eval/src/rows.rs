@@ -109,6 +109,11 @@ impl<'a> Rows<'a> {
         f64::from(self.values[image * self.dim + column])
     }
 
+    /// Values that are known to be such, like those of [`Rows::spread`].
+    pub(crate) fn of_checked(values: &'a [f32], dim: usize) -> Self {
+        Self { values, dim }
+    }
+
     /// The values of at most `most` images, spread evenly.
     pub(crate) fn spread(&self, most: usize) -> Vec<f32> {
         let images = self.images();

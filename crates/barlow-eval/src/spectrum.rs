@@ -25,12 +25,12 @@ impl Spectrum {
     /// spread evenly.
     ///
     /// # Numerics
-    /// f64; `min(images, dim)` sides of a symmetric matrix are taken apart.
+    /// f64; the eigenvalues of a symmetric matrix of side `min(images, dim)`.
     pub fn of(rows: Rows<'_>) -> Self {
         let (images, dim) = (rows.images(), rows.dim());
         if images.min(dim) > MOST_DIRECTIONS {
             let values = rows.spread(MOST_DIRECTIONS);
-            return Self::whole(Rows::new(&values, dim).unwrap_or(rows));
+            return Self::whole(Rows::of_checked(&values, dim));
         }
         Self::whole(rows)
     }

@@ -36,7 +36,7 @@ impl TotalCorrelation {
     pub fn of(rows: Rows<'_>) -> Self {
         if rows.images().min(rows.dim()) > MOST_DIRECTIONS {
             let values = rows.spread(MOST_DIRECTIONS);
-            return Self::among(Rows::new(&values, rows.dim()).unwrap_or(rows));
+            return Self::among(Rows::of_checked(&values, rows.dim()));
         }
         Self::among(rows)
     }
