@@ -3,13 +3,14 @@
     python docs/interoperability/to_detectron2.py encoder.safetensors encoder.pkl
     python docs/interoperability/to_detectron2.py --check
 
-The file is a pickle {"model": {name: numpy array}, "matching_heuristics": False}, which detectron2's
-DetectionCheckpointer takes by name; what it does not find (pyramid, heads) keeps its first values.
-Takes encoders of 3 blocks' form that detectron2 builds: resnet18 to 152, standard stem, 3 channels.
+The file is a pickle {"model": {name: array}, "__author__": ..., "matching_heuristics": False}: detectron2's
+DetectionCheckpointer tells by "__author__" that the names are its own, and takes arrays by name. What it
+does not find (pyramid, heads) keeps its first values. Encoders have the standard stem and 3 channels.
 
 --check compares the names with those of detectron2's ResNet-50 with FPN. detectron2 is not on PyPI, so
 they are written down here from its modules (modeling/backbone/resnet.py: BasicStem, BottleneckBlock,
 layers/batch_norm.py: FrozenBatchNorm2d), not read from a model of its zoo.
+Versions and output: docs/interoperability.md.
 """
 
 import pickle
