@@ -11,6 +11,7 @@ mod encoder;
 mod export;
 mod finetune;
 mod indices;
+mod inspect;
 mod knn;
 mod options;
 mod pretrain;
@@ -25,6 +26,7 @@ pub use encoder::{EncoderChoice, EncoderOptions};
 pub use export::{ExportArguments, ExportFormat, ImportArguments, ImportChoice};
 pub use finetune::{FinetuneArguments, FinetuneChoice};
 pub use indices::{Indices, IndicesError};
+pub use inspect::{InspectArguments, InspectChoice};
 pub use knn::{KnnArguments, KnnChoice};
 pub use options::{ComputeOptions, ConfigurationOptions, FrequentOptions};
 pub use pretrain::PretrainArguments;
@@ -58,6 +60,8 @@ pub enum Command {
     Embed(Box<EmbedArguments>),
     /// Train encoder and classifier on labelled images
     Finetune(Box<FinetuneArguments>),
+    /// Say how healthy a representation is: spectrum, rank, redundancy, information
+    Inspect(Box<InspectArguments>),
     /// Write an encoder for other programs: ONNX, safetensors, PyTorch
     Export(Box<ExportArguments>),
     /// Read an encoder of another program

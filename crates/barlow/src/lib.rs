@@ -42,6 +42,7 @@ pub fn run(registry: &Registry) -> ExitCode {
         Command::Finetune(arguments) => commands::finetune(arguments),
         Command::Export(arguments) => commands::export(arguments),
         Command::Import(arguments) => commands::import(arguments),
+        Command::Inspect(arguments) => commands::inspect(arguments),
         Command::Data(arguments) => commands::data(arguments, registry),
         Command::Views(arguments) => commands::views(arguments, registry),
         Command::Doctor(arguments) => commands::doctor(*arguments),
