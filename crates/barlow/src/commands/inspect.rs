@@ -213,11 +213,26 @@ impl Part {
         for measure in measures {
             let unit = if measure.unit.is_empty() { "" } else { " " };
             lines.push(format!(
-                "  {} = {:.5}{unit}{}\n      {}\n      {}",
-                measure.name, measure.value, measure.unit, measure.formula, measure.meaning
+                "  {} = {}{unit}{}\n      {}\n      {}",
+                measure.name,
+                in_digits(measure.value),
+                measure.unit,
+                measure.formula,
+                measure.meaning
             ));
         }
         lines.join("\n")
+    }
+}
+
+/// Counts as they are, other numbers to four digits or so.
+fn in_digits(value: f64) -> String {
+    if value.fract() == 0.0 {
+        format!("{value}")
+    } else if value.abs() < 1e-3 {
+        format!("{value:.3e}")
+    } else {
+        format!("{value:.4}")
     }
 }
 
@@ -237,11 +252,13 @@ fn report(
     }
     let mut lines: Vec<String> = parts.iter().map(Part::in_words).collect();
     lines.push(format!(
-        "protocol: {} of {} images, {} views of each ({}), seed {}",
+        "protocol: {} of {} images, {} views of each ({}), beta {}, lambda {}, seed {}",
         protocol["images"],
         protocol["of"],
         protocol["views"],
         protocol["view_distributions"].as_str().unwrap_or_default(),
+        protocol["beta"],
+        protocol["lambda"],
         protocol["seed"]
     ));
     lines.extend(written.iter().map(|path| format!("picture: {path}")));
