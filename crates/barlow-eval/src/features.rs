@@ -82,6 +82,20 @@ impl Features {
         kept
     }
 
+    /// Rows at length 1; a row of zeros stays.
+    #[must_use]
+    pub fn normalised(&self) -> Self {
+        let mut kept = self.clone();
+        for row in kept.values.chunks_exact_mut(self.dim.max(1)) {
+            let square: f64 = row.iter().map(|&value| f64::from(value) * f64::from(value)).sum();
+            if square > 0.0 {
+                let scale = 1.0 / square.sqrt();
+                row.iter_mut().for_each(|value| *value = (f64::from(*value) * scale) as f32);
+            }
+        }
+        kept
+    }
+
     /// At most `most` images, spread evenly.
     #[must_use]
     pub fn spread(&self, most: usize) -> Self {

@@ -118,8 +118,11 @@ fn vote(found: &[(f64, usize)], labels: &[usize], temperature: f64) -> Vec<usize
 
 #[cfg(test)]
 mod tests {
+    use barlow_testing::Fixture;
+
     use super::*;
     use crate::features::tests::random;
+    use crate::linear::tests::overlapping;
 
     /// The definition, in f64, without tiles: classes by weight.
     fn naive(bank: &Features, queries: Option<&Features>, config: KnnConfig) -> Vec<Vec<usize>> {
@@ -174,6 +177,20 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn predictions_are_scikit_learns() {
+        let fixture = Fixture::open("evaluation/knn");
+        let (train, test) = (overlapping("train", 600, 32, 8), overlapping("test", 400, 32, 8));
+        let temperature = fixture.number("temperature");
+        for outcome in knn_sweep(&train, Some(&test), &[1, 5, 20, 200], temperature).unwrap() {
+            let name = |what: &str| format!("{what}_{}", outcome.k);
+            let predictions = fixture.array(&name("predictions")).1;
+            let same = outcome.predictions.iter().zip(&predictions);
+            assert!(same.clone().all(|(&f, &e)| (f as f64 - e).abs() < 0.5), "{}", outcome.k);
+            assert!((outcome.accuracy - fixture.scalar(&name("accuracy"))).abs() < 1e-12);
         }
     }
 
