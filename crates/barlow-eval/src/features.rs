@@ -90,7 +90,9 @@ impl Features {
             let square: f64 = row.iter().map(|&value| f64::from(value) * f64::from(value)).sum();
             if square > 0.0 {
                 let scale = 1.0 / square.sqrt();
-                row.iter_mut().for_each(|value| *value = (f64::from(*value) * scale) as f32);
+                for value in row {
+                    *value = (f64::from(*value) * scale) as f32;
+                }
             }
         }
         kept

@@ -49,8 +49,8 @@ pub fn knn(
     queries: &Features,
     config: KnnConfig,
 ) -> Result<KnnOutcome, EvalError> {
-    let outcomes = knn_sweep(bank, Some(queries), &[config.k], config.temperature)?;
-    Ok(outcomes.into_iter().next().expect("one outcome for each k"))
+    let mut outcomes = knn_sweep(bank, Some(queries), &[config.k], config.temperature)?;
+    Ok(outcomes.swap_remove(0))
 }
 
 /// [`knn`] for several `k` by one search; without queries the images of the bank are the queries, and

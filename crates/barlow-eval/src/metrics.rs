@@ -27,7 +27,7 @@ pub fn top_k_accuracy(
         let scores = &scores[image * classes..(image + 1) * classes];
         if let Some(own) = scores.get(label) {
             let is_before = |(class, score): &(usize, &f32)| {
-                *score > own || score.total_cmp(&own).is_eq() && *class < label
+                *score > own || score.total_cmp(own).is_eq() && *class < label
             };
             right += usize::from(scores.iter().enumerate().filter(is_before).count() < k);
         }

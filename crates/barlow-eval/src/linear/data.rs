@@ -37,7 +37,9 @@ impl Standardisation {
             for sums in blocks.collect::<Vec<_>>() {
                 total.iter_mut().zip(sums).for_each(|(total, sum)| *total += sum);
             }
-            total.iter_mut().for_each(|total| *total /= features.len() as f64);
+            for total in &mut total {
+                *total /= features.len() as f64;
+            }
             total
         };
         let mean = sums(&|_, x| x);
@@ -78,31 +80,38 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// The images at `positions`.
-    pub(super) fn gather(
-        features: &Features,
-        labels: &[usize],
-        standardisation: &Standardisation,
-        positions: &[usize],
-    ) -> Self {
-        let Standardisation { mean, scale } = standardisation;
-        let rows = PanelMatrix::from_rows(positions.len(), features.dim, |row, to| {
-            let values = features.row(positions[row]).iter().zip(mean).zip(scale);
-            for (to, ((&x, mean), scale)) in to.iter_mut().zip(values) {
-                *to = ((f64::from(x) - mean) / scale) as f32;
-            }
-        });
-        Self { rows, labels: positions.iter().map(|&position| labels[position]).collect() }
-    }
-
-    /// All images, in order, in blocks.
+    /// All images, in order, in blocks of 256.
     pub(super) fn all(
         features: &Features,
         labels: &[usize],
         standardisation: &Standardisation,
     ) -> Vec<Self> {
-        let positions: Vec<usize> = (0..features.len()).collect();
-        let blocks = positions.par_chunks(BLOCK);
-        blocks.map(|at| Self::gather(features, labels, standardisation, at)).collect()
+        let Standardisation { mean, scale } = standardisation;
+        let block = |first: usize| {
+            let count = BLOCK.min(features.len() - first);
+            let rows = PanelMatrix::from_rows(count, features.dim, |row, to| {
+                let values = features.row(first + row).iter().zip(mean).zip(scale);
+                for (to, ((&x, mean), scale)) in to.iter_mut().zip(values) {
+                    *to = ((f64::from(x) - mean) / scale) as f32;
+                }
+            });
+            Self { rows, labels: labels[first..first + count].to_vec() }
+        };
+        let firsts: Vec<usize> = (0..features.len()).step_by(BLOCK).collect();
+        firsts.into_par_iter().map(block).collect()
+    }
+
+    /// The images at `positions` among [`all`](Self::all).
+    pub(super) fn gather(all: &[Self], dim: usize, positions: &[usize]) -> Self {
+        let rows = PanelMatrix::from_rows(positions.len(), dim, |row, to| {
+            let mut rest = to;
+            for piece in all[positions[row] / BLOCK].rows.row(positions[row] % BLOCK) {
+                let (to, others) = rest.split_at_mut(piece.len());
+                to.copy_from_slice(piece);
+                rest = others;
+            }
+        });
+        let label = |&position: &usize| all[position / BLOCK].labels[position % BLOCK];
+        Self { rows, labels: positions.iter().map(label).collect() }
     }
 }

@@ -87,7 +87,9 @@ fn direction(gradient: &[f64], pairs: &[Pair]) -> Vec<f64> {
     }
     if let Some(last) = pairs.last() {
         let scale = last.product / dot(&last.change, &last.change);
-        direction.iter_mut().for_each(|d| *d *= scale);
+        for value in &mut direction {
+            *value *= scale;
+        }
     }
     for (pair, factor) in pairs.iter().zip(factors.into_iter().rev()) {
         let back = dot(&pair.change, &direction) / pair.product;

@@ -107,10 +107,14 @@ impl Sums {
             }
             let highest = shares.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let own = shares[label];
-            shares.iter_mut().for_each(|share| *share = (*share - highest).exp());
+            for share in &mut shares {
+                *share = (*share - highest).exp();
+            }
             let sum: f64 = shares.iter().sum();
             self.loss += sum.ln() + highest - own;
-            shares.iter_mut().for_each(|share| *share /= sum);
+            for share in &mut shares {
+                *share /= sum;
+            }
             shares[label] -= 1.0;
             self.bias.iter_mut().zip(&shares).for_each(|(sum, share)| *sum += share);
             let values = scores.row_mut(row).flatten();
@@ -157,9 +161,8 @@ mod tests {
             let features = random(1, n, dim, classes);
             let labels: Vec<usize> = features.labels.iter().copied().flatten().collect();
             let standardisation = Standardisation::of(&features);
-            let everything = (0..n).collect::<Vec<_>>();
-            let whole = Block::gather(&features, &labels, &standardisation, &everything);
             let blocks = Block::all(&features, &labels, &standardisation);
+            let whole = Block::gather(&blocks, dim, &(0..n).collect::<Vec<_>>());
             let shape = Shape { dim, classes };
             let mut list = shape.zeros();
             let draws = random(2, 1, dim * classes + classes, 1).values;

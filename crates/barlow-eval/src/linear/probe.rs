@@ -3,9 +3,9 @@
 use barlow_kernels::Isa;
 
 use super::data::{Block, Standardisation};
-use super::lbfgs::minimise;
+use super::lbfgs::{Minimum, minimise};
 use super::objective::Shape;
-use super::{LinearClassifier, LinearConfig, LinearOptimizer, LinearSetting, sgd};
+use super::{Lbfgs, LinearClassifier, LinearConfig, LinearOptimizer, LinearSetting, sgd};
 use crate::error::EvalError;
 use crate::features::Features;
 use crate::metrics::top_k_accuracy;
@@ -30,6 +30,8 @@ pub struct LinearOutcome {
     pub training_accuracy: f64,
     /// What was minimised, on all training images: mean cross-entropy in nats and decay.
     pub training_loss: f64,
+    /// Steps of the final training; as many as allowed where L-BFGS did not come to its end.
+    pub steps: usize,
 }
 
 /// Trains a linear classifier on the images that have a label.
@@ -75,7 +77,7 @@ pub fn train_linear(
             let mut trainer =
                 Trainer::new(features.filter(|index| !is_out(index)), classes, config.seed);
             for setting in &config.settings {
-                let (classifier, _) = trainer.train(setting);
+                let classifier = trainer.train(setting).classifier;
                 let scores = classifier.scores(&judges)?;
                 held_out_accuracies.push(top_k_accuracy(&scores, classes, &judges.labels, 1)?);
             }
@@ -88,7 +90,7 @@ pub fn train_linear(
     }
     let setting = config.settings[chosen];
     let mut trainer = Trainer::new(features, classes, config.seed);
-    let (classifier, training_loss) = trainer.train(&setting);
+    let Trained { classifier, loss, steps } = trainer.train(&setting);
     let scores = classifier.scores(&trainer.features)?;
     let training_accuracy = top_k_accuracy(&scores, classes, &trainer.features.labels, 1)?;
     Ok(LinearOutcome {
@@ -97,14 +99,21 @@ pub fn train_linear(
         held_out_accuracies,
         held_out_images,
         training_accuracy,
-        training_loss,
+        training_loss: loss,
+        steps,
     })
+}
+
+/// What one training gave.
+struct Trained {
+    classifier: LinearClassifier,
+    loss: f64,
+    steps: usize,
 }
 
 /// Training images, and the weights that one setting leaves to the next.
 struct Trainer {
     features: Features,
-    labels: Vec<usize>,
     standardisation: Standardisation,
     blocks: Vec<Block>,
     shape: Shape,
@@ -120,40 +129,34 @@ impl Trainer {
         let standardisation = Standardisation::of(&features);
         let blocks = Block::all(&features, &labels, &standardisation);
         let shape = Shape { dim: features.dim, classes };
-        Self { features, labels, standardisation, blocks, shape, last_minimum: shape.zeros(), seed }
+        Self { features, standardisation, blocks, shape, last_minimum: shape.zeros(), seed }
     }
 
-    fn train(&mut self, setting: &LinearSetting) -> (LinearClassifier, f64) {
+    fn train(&mut self, setting: &LinearSetting) -> Trained {
         let isa = Isa::best();
         let (shape, decay) = (self.shape, setting.decay);
-        let list = match setting.optimizer {
-            LinearOptimizer::Lbfgs(lbfgs) => {
+        let evaluate = |list: &[f64]| {
+            let evaluation = shape.evaluate(isa, &self.blocks, list, decay);
+            (evaluation.loss, evaluation.gradient)
+        };
+        let (list, loss, steps) = match setting.optimizer {
+            LinearOptimizer::Lbfgs(Lbfgs { most_steps, tolerance }) => {
                 let start = std::mem::take(&mut self.last_minimum);
-                let minimum = minimise(start, lbfgs.most_steps, lbfgs.tolerance, |list| {
-                    let evaluation = shape.evaluate(isa, &self.blocks, list, decay);
-                    (evaluation.loss, evaluation.gradient)
-                });
-                self.last_minimum.clone_from(&minimum.place);
-                minimum.place
+                let Minimum { place, value, steps } =
+                    minimise(start, most_steps, tolerance, evaluate);
+                self.last_minimum.clone_from(&place);
+                (place, value, steps)
             }
             LinearOptimizer::Sgd(settings) => {
-                let (features, labels) = (&self.features, &self.labels);
-                let standardisation = &self.standardisation;
-                sgd::train(
-                    isa,
-                    features,
-                    labels,
-                    standardisation,
-                    shape,
-                    settings,
-                    decay,
-                    self.seed,
-                )
+                let list = sgd::train(isa, &self.blocks, shape, settings, decay, self.seed);
+                let loss = evaluate(&list).0;
+                let steps = settings.epochs * self.features.len().div_ceil(settings.batch_size);
+                (list, loss, steps)
             }
         };
-        let loss = shape.evaluate(isa, &self.blocks, &list, decay).loss;
         let places = shape.weights(&list);
         let weight = |at: usize, class: usize| list[places.index(at, class)];
-        (self.standardisation.fold(&weight, &list[shape.weights_len()..]), loss)
+        let classifier = self.standardisation.fold(&weight, &list[shape.weights_len()..]);
+        Trained { classifier, loss, steps }
     }
 }

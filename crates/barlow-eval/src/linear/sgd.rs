@@ -4,9 +4,8 @@ use barlow_kernels::Isa;
 use barlow_random::{Key, Permutation};
 use rayon::prelude::*;
 
-use super::data::{Block, Standardisation};
+use super::data::Block;
 use super::objective::Shape;
-use crate::features::Features;
 use crate::linear::Sgd;
 
 /// The purpose of the key that orders the images of an epoch.
@@ -21,28 +20,25 @@ const PIECE: usize = 64;
 /// Every epoch has an order of its own; its last batch may be smaller.
 pub(super) fn train(
     isa: Isa,
-    features: &Features,
-    labels: &[usize],
-    standardisation: &Standardisation,
+    all: &[Block],
     shape: Shape,
     settings: Sgd,
     decay: f64,
     seed: u64,
 ) -> Vec<f64> {
-    let mut list = shape.zeros();
-    let mut velocity = shape.zeros();
+    let images: usize = all.iter().map(|block| block.labels.len()).sum();
+    let (mut list, mut velocity) = (shape.zeros(), shape.zeros());
     for epoch in 0..settings.epochs {
         let key = Key { seed, purpose: ORDER, epoch: epoch as u64, ..Key::default() };
-        let order = Permutation::new(key, features.len() as u64);
+        let order = Permutation::new(key, images as u64);
         let order: Vec<usize> =
-            (0..features.len() as u64).into_par_iter().map(|i| order.at(i) as usize).collect();
+            (0..images as u64).into_par_iter().map(|i| order.at(i) as usize).collect();
         let progress = epoch as f64 / settings.epochs as f64;
         let rate = settings.learning_rate * (1.0 + (std::f64::consts::PI * progress).cos()) / 2.0;
         for batch in order.chunks(settings.batch_size) {
             let pieces = batch.par_chunks(PIECE);
-            let blocks: Vec<Block> = pieces
-                .map(|piece| Block::gather(features, labels, standardisation, piece))
-                .collect();
+            let blocks: Vec<Block> =
+                pieces.map(|piece| Block::gather(all, shape.dim, piece)).collect();
             let gradient = shape.evaluate(isa, &blocks, &list, decay).gradient;
             for ((value, velocity), gradient) in list.iter_mut().zip(&mut velocity).zip(gradient) {
                 *velocity = settings.momentum * *velocity + gradient;
@@ -57,6 +53,7 @@ pub(super) fn train(
 mod tests {
     use super::*;
     use crate::features::tests::random;
+    use crate::linear::data::Standardisation;
 
     #[test]
     fn one_batch_an_epoch_is_gradient_descent_with_momentum() {
@@ -66,8 +63,8 @@ mod tests {
         let shape = Shape { dim: 6, classes: 3 };
         let isa = Isa::best();
         let settings = Sgd { learning_rate: 0.2, momentum: 0.9, epochs: 3, batch_size: 64 };
-        let found = train(isa, &features, &labels, &standardisation, shape, settings, 0.01, 4);
         let blocks = Block::all(&features, &labels, &standardisation);
+        let found = train(isa, &blocks, shape, settings, 0.01, 4);
         let (mut list, mut velocity) = (shape.zeros(), shape.zeros());
         // 0.2 (1 + cos(π e / 3)) / 2 for e = 0, 1, 2.
         for rate in [0.2, 0.15, 0.05] {
