@@ -15,6 +15,7 @@ mod inspect;
 mod knn;
 mod options;
 mod pretrain;
+mod probe;
 mod views;
 
 use clap::{Parser, Subcommand};
@@ -30,6 +31,7 @@ pub use inspect::{InspectArguments, InspectChoice};
 pub use knn::{KnnArguments, KnnChoice};
 pub use options::{ComputeOptions, ConfigurationOptions, FrequentOptions};
 pub use pretrain::PretrainArguments;
+pub use probe::{ProbeArguments, ProbeChoice, ProbeProtocol};
 pub use views::ViewsArguments;
 
 /// Learn image encoders from unlabelled images, by Barlow Twins
@@ -58,6 +60,8 @@ pub enum Command {
     Knn(Box<KnnArguments>),
     /// Write the representation of every image to a file
     Embed(Box<EmbedArguments>),
+    /// Judge an encoder by a linear classifier, on one labelled set or several
+    Probe(Box<ProbeArguments>),
     /// Train encoder and classifier on labelled images
     Finetune(Box<FinetuneArguments>),
     /// Say how healthy a representation is: spectrum, rank, redundancy, information

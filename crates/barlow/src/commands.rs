@@ -9,6 +9,7 @@ mod inspect;
 mod knn;
 pub(crate) mod output;
 mod pretrain;
+mod probe;
 pub(crate) mod progress;
 mod views;
 
@@ -23,6 +24,7 @@ pub use import::import;
 pub use inspect::inspect;
 pub use knn::knn;
 pub use pretrain::pretrain;
+pub use probe::probe;
 pub use views::views;
 
 /// `barlow doctor`.

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 
 use barlow_data::source::SpecError;
 
+use barlow_train::interrupt::Signal;
+
 use crate::settings::SettingsProblems;
 
 /// How the program ends.
@@ -33,6 +35,15 @@ impl Exit {
             Self::Usage => 2,
             Self::Interrupted => 130,
             Self::Terminated => 143,
+        }
+    }
+}
+
+impl From<Signal> for Exit {
+    fn from(signal: Signal) -> Self {
+        match signal {
+            Signal::Interrupt => Self::Interrupted,
+            Signal::Terminate => Self::Terminated,
         }
     }
 }

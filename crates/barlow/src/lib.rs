@@ -43,6 +43,7 @@ pub fn run(registry: &Registry) -> ExitCode {
         Command::Export(arguments) => commands::export(arguments),
         Command::Import(arguments) => commands::import(arguments),
         Command::Inspect(arguments) => commands::inspect(arguments),
+        Command::Probe(arguments) => commands::probe(arguments),
         Command::Data(arguments) => commands::data(arguments, registry),
         Command::Views(arguments) => commands::views(arguments, registry),
         Command::Doctor(arguments) => commands::doctor(*arguments),

@@ -87,6 +87,10 @@ pub struct FinetuneChoice {
     pub decay: Decay,
     /// Decides which images, their order, views and first weights.
     pub seed: u64,
+    /// Whether the encoder stays as it is: the paper's linear probe.
+    pub is_frozen: bool,
+    /// Whether the encoder begins with first weights.
+    pub from_scratch: bool,
 }
 
 impl FinetuneArguments {
@@ -143,6 +147,8 @@ impl FinetuneArguments {
             weight_decay: given.number("finetune.weight_decay").unwrap_or(0.0),
             decay,
             seed: given.size("train.seed").unwrap_or(0) as u64,
+            is_frozen: false,
+            from_scratch: self.from_scratch,
             encoder,
         })
     }

@@ -53,10 +53,7 @@ pub fn embed(arguments: &EmbedArguments) -> anyhow::Result<Exit> {
         output::message(&format!(
             "interrupted: {done} of {images} images are done; the same command goes on from there"
         ));
-        return Ok(match signal {
-            Signal::Interrupt => Exit::Interrupted,
-            Signal::Terminate => Exit::Terminated,
-        });
+        return Ok(signal.into());
     }
     let [rows, dim] = pieces.extent()?;
     if rows == 0 {

@@ -2,16 +2,18 @@
 
 mod folder;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
 use barlow_data::source::{Source, Subset};
+use barlow_eval::align_labels;
 use barlow_nn::{Classifier, Encoder, Initializer, LinearClassifier, encoder_file};
 use barlow_train::finetune::{
-    FinetuneConfig, FinetuneEnd, FinetuneEvent, FinetuneHooks, Finetuned, crop_and_flip,
+    Decay, FinetuneConfig, FinetuneEnd, FinetuneEvent, FinetuneHooks, crop_and_flip,
     finetune as train,
 };
-use barlow_train::interrupt::{Interrupt, Signal};
+use barlow_train::interrupt::Interrupt;
 use barlow_train::supervised::{SupervisedConfig, SupervisedRates};
 use barlow_weights::EncoderFacts;
 use serde_json::{Value, json};
@@ -20,9 +22,9 @@ use self::folder::{CLASSIFIER, ENCODER, Folder};
 use super::output;
 use super::progress::Progress;
 use crate::arguments::{FinetuneArguments, FinetuneChoice};
-use crate::classified::{Classified, save_classifier};
+use crate::classified::{Classified, of_layer, write_classifier};
 use crate::exit::Exit;
-use crate::frozen::{Frozen, Pair};
+use crate::frozen::Frozen;
 
 /// Official evaluate.py.
 const MOMENTUM: f64 = 0.9;
@@ -32,26 +34,55 @@ const MOMENTUM: f64 = 0.9;
 /// # Errors
 /// If an option is wrong, weights, images or the folder cannot be used, or training fails.
 pub fn finetune(arguments: &FinetuneArguments) -> anyhow::Result<Exit> {
-    let choice = arguments.check()?;
+    let place = Place {
+        out: arguments.out.as_deref(),
+        resume: arguments.resume,
+        overwrite: arguments.overwrite,
+    };
+    match run(&arguments.check()?, [&arguments.train, &arguments.test], &place)? {
+        Ended::Interrupted(exit) => return Ok(exit),
+        Ended::Done { document, .. } if arguments.json => output::json(&document)?,
+        Ended::Done { words, .. } => output::text(&words)?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Where the result goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) out: Option<&'a Path>,
+    pub(super) resume: bool,
+    pub(super) overwrite: bool,
+}
+
+/// How it ended.
+pub(super) enum Ended {
+    Interrupted(Exit),
+    Done { document: Value, words: String },
+}
+
+/// Trains on the images of the first source and judges on those of the second.
+pub(super) fn run(
+    choice: &FinetuneChoice,
+    [train, test]: [&str; 2],
+    place: &Place,
+) -> anyhow::Result<Ended> {
     let mut frozen = Frozen::open(&choice.encoder)?;
-    let pair = frozen.pair(&arguments.train, &arguments.test)?;
+    let pair = frozen.pair(train, test)?;
     let labelled = Subset::labelled(Arc::clone(&pair.train));
     let part: Arc<dyn Source> =
         Arc::new(Subset::fraction(labelled, choice.percent / 100.0, choice.seed));
-    let request = request(arguments, &choice, &frozen, &*part);
-    let out = arguments.out.as_deref();
-    let folder = Folder::open(out, &request, arguments.resume, arguments.overwrite)?;
+    let request = request(choice, &frozen, &*part);
+    let folder =
+        Folder::open(place, if choice.is_frozen { "probe" } else { "finetune" }, &request)?;
     let unwritable = || format!("`{}` cannot be written", folder.path().display());
     folder.write_images((0..part.len()).map(|id| part.name(id))).with_context(unwritable)?;
 
-    let trained = match train_on(&part, &frozen, &choice, arguments.from_scratch, &folder)? {
+    let trained = match train_on(&part, &frozen, choice, &folder)? {
         FinetuneEnd::Interrupted(signal) => {
             let out = folder.path().display();
             output::message(&format!("interrupted, saved; go on with `--out {out} --resume`"));
-            return Ok(match signal {
-                Signal::Interrupt => Exit::Interrupted,
-                Signal::Terminate => Exit::Terminated,
-            });
+            return Ok(Ended::Interrupted(signal.into()));
         }
         FinetuneEnd::Finished(trained) => trained,
     };
@@ -60,32 +91,41 @@ pub fn finetune(arguments: &FinetuneArguments) -> anyhow::Result<Exit> {
     }
     let progress = Progress::new();
     frozen.encoder = trained.classifier.encoder.clone();
-    let mut test = frozen.represent(&pair.test, &progress)?;
+    let mut features = frozen.represent(&pair.test, &progress)?;
     progress.clear();
-    barlow_eval::align_labels(&mut test, pair.test.classes(), pair.train.classes());
-    let judged = Classified::new(&trained.classifier.fc, &test, pair.train.classes())?;
+    let classes = pair.train.classes();
+    align_labels(&mut features, pair.test.classes(), classes);
+    let classifier = of_layer(&trained.classifier.fc);
+    let judged = Classified::new(&classifier, &features, classes)?;
 
-    let facts = facts(&frozen, &request);
+    if !choice.is_frozen {
+        let facts = facts(&frozen, choice);
+        folder
+            .write(ENCODER, |out| encoder_file::write(&frozen.encoder, &facts, out))
+            .with_context(unwritable)?;
+    }
     folder
-        .write(ENCODER, |out| encoder_file::write(&frozen.encoder, &facts, out))
+        .write(CLASSIFIER, |out| write_classifier(&classifier, classes, &request, out))
         .with_context(unwritable)?;
-    folder
-        .write(CLASSIFIER, |out| {
-            save_classifier(&trained.classifier.fc, pair.train.classes(), &request, out)
-        })
-        .with_context(unwritable)?;
-    report(arguments, &folder, &pair, &request, &trained, &judged)
+    let mut document = judged.document();
+    document["protocol"] = request;
+    document["training"] = json!(trained.epochs);
+    document["train"] = json!(train);
+    document["test"] = json!(test);
+    document["out"] = json!(folder.path());
+    folder.write_scores(&document)?;
+    let words = in_words(choice, &judged, &document);
+    Ok(Ended::Done { document, words })
 }
 
 /// What was asked for: the protocol that stands beside the score.
-fn request(
-    arguments: &FinetuneArguments,
-    choice: &FinetuneChoice,
-    frozen: &Frozen,
-    part: &dyn Source,
-) -> Value {
+fn request(choice: &FinetuneChoice, frozen: &Frozen, part: &dyn Source) -> Value {
     json!({
-        "from_scratch": arguments.from_scratch,
+        "encoder": match choice {
+            FinetuneChoice { is_frozen: true, .. } => "frozen",
+            FinetuneChoice { from_scratch: true, .. } => "from scratch",
+            _ => "fine-tuned",
+        },
         "percent": choice.percent,
         "train_images": part.len(),
         "train": part.fingerprint(),
@@ -108,14 +148,13 @@ fn train_on(
     part: &Arc<dyn Source>,
     frozen: &Frozen,
     choice: &FinetuneChoice,
-    from_scratch: bool,
     folder: &Folder,
 ) -> anyhow::Result<FinetuneEnd> {
     let device = frozen.device.clone().autodiff();
     let initializer = Initializer::new(choice.seed, &device);
     let config = &frozen.facts.encoder;
     let fresh = Encoder::new(config, &initializer.part("encoder"));
-    let encoder = if from_scratch {
+    let encoder = if choice.from_scratch {
         fresh
     } else {
         let weights = barlow_nn::named::arrays(&frozen.encoder, "");
@@ -132,7 +171,7 @@ fn train_on(
         },
         decay: choice.decay.clone(),
         supervised: SupervisedConfig {
-            is_frozen: false,
+            is_frozen: choice.is_frozen,
             momentum: MOMENTUM,
             weight_decay: choice.weight_decay,
             precision: frozen.precision,
@@ -173,48 +212,39 @@ fn train_on(
 }
 
 /// What the trained encoder's file says of itself.
-fn facts(frozen: &Frozen, request: &Value) -> EncoderFacts {
-    let by = if request["from_scratch"] == true { "supervised" } else { "finetuned" };
-    let objective = match by {
-        "supervised" => "cross-entropy".to_owned(),
-        _ => format!("{}, then cross-entropy", frozen.facts.objective),
+fn facts(frozen: &Frozen, choice: &FinetuneChoice) -> EncoderFacts {
+    let objective = match choice.from_scratch {
+        true => "cross-entropy".to_owned(),
+        false => format!("{}, then cross-entropy", frozen.facts.objective),
     };
     EncoderFacts { objective, ..frozen.facts.clone() }
 }
 
-fn report(
-    arguments: &FinetuneArguments,
-    folder: &Folder,
-    pair: &Pair,
-    request: &Value,
-    trained: &Finetuned,
-    judged: &Classified,
-) -> anyhow::Result<Exit> {
-    let mut document = judged.document();
-    document["protocol"] = request.clone();
-    document["training"] = json!(trained.epochs);
-    document["test_images"] = json!(judged.images());
-    document["out"] = json!(folder.path());
-    folder.write_scores(&document)?;
-    if arguments.json {
-        output::json(&document)?;
-        return Ok(Exit::Done);
-    }
-    let kind = if arguments.from_scratch { "from scratch" } else { "fine-tuned" };
-    let number = |key: &str| request[key].to_string();
-    output::text(&format!(
-        "{kind}: {} ({} % of the labels: {} images, {} epochs, batches of {}, SGD at {} and {} for \
-         encoder and classifier, momentum {MOMENTUM}, weight decay {}, seed {})\nfolder: {}",
-        judged.in_words(pair.train.classes().len()),
-        number("percent"),
-        number("train_images"),
-        number("epochs"),
-        number("batch_size"),
-        number("encoder_learning_rate"),
-        number("classifier_learning_rate"),
-        number("weight_decay"),
-        number("seed"),
-        folder.path().display(),
-    ))?;
-    Ok(Exit::Done)
+fn in_words(choice: &FinetuneChoice, judged: &Classified, document: &Value) -> String {
+    let protocol = &document["protocol"];
+    let rates = if choice.is_frozen {
+        format!("SGD at {}", choice.classifier_learning_rate)
+    } else {
+        format!(
+            "SGD at {} and {} for encoder and classifier",
+            choice.encoder_learning_rate, choice.classifier_learning_rate
+        )
+    };
+    format!(
+        "{}: {} ({} % of the labels: {} images, {} epochs, batches of {}, {rates}, momentum \
+         {MOMENTUM}, weight decay {}, {}, random crop and mirror image, seed {})\nfolder: {}",
+        protocol["encoder"].as_str().unwrap_or_default(),
+        judged.in_words(),
+        choice.percent,
+        protocol["train_images"],
+        choice.epochs,
+        protocol["batch_size"],
+        choice.weight_decay,
+        match &choice.decay {
+            Decay::Cosine => "cosine",
+            Decay::Steps { .. } => "the paper's steps",
+        },
+        choice.seed,
+        document["out"].as_str().unwrap_or_default(),
+    )
 }

@@ -9,7 +9,7 @@ use barlow_data::source::{SourceKind, SourceSpec};
 use barlow_nn::Precision;
 use barlow_nn::collective::SingleRank;
 use barlow_objectives::Registry;
-use barlow_train::interrupt::{Interrupt, Signal};
+use barlow_train::interrupt::Interrupt;
 use barlow_train::probe::Probe;
 use barlow_train::run::{End, Outcome, Run, loader, train};
 use barlow_train::run_directory::{OpenMode, RunDirectory, RunState, first_free};
@@ -115,8 +115,7 @@ pub fn pretrain(arguments: &PretrainArguments, registry: &Registry) -> anyhow::R
     report(arguments, &path, &settings, &outcome, begin.elapsed().as_secs_f64())?;
     Ok(match outcome.end {
         End::Finished | End::AlreadyFinished => Exit::Done,
-        End::Interrupted(Signal::Interrupt) => Exit::Interrupted,
-        End::Interrupted(Signal::Terminate) => Exit::Terminated,
+        End::Interrupted(signal) => signal.into(),
     })
 }
 

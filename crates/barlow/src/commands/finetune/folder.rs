@@ -1,4 +1,4 @@
-//! The folder of a fine-tuning: what it was asked for, its checkpoints, its result.
+//! The folder of a training with labels: what it was asked for, its checkpoints, its result.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -11,10 +11,11 @@ use barlow_train::run_directory::first_free;
 use barlow_train::storage::Disk;
 use serde_json::Value;
 
+use super::Place;
 use crate::exit::{Advised, Usage};
 
 /// What was asked for.
-const REQUEST: &str = "finetune.json";
+const REQUEST: &str = "request.json";
 /// Names of the images that are trained on, a line each.
 const IMAGES: &str = "images.txt";
 /// The trained encoder.
@@ -36,15 +37,11 @@ impl Folder {
     ///
     /// # Errors
     /// If it is not empty and may not be used, or holds a run of another request.
-    pub(super) fn open(
-        out: Option<&Path>,
-        request: &Value,
-        resume: bool,
-        overwrite: bool,
-    ) -> anyhow::Result<Self> {
+    pub(super) fn open(place: &Place, kind: &str, request: &Value) -> anyhow::Result<Self> {
+        let &Place { out, resume, overwrite } = place;
         let path = match out {
             Some(path) => path.to_owned(),
-            None => first_free(Path::new("runs"), "finetune")?,
+            None => first_free(Path::new("runs"), kind)?,
         };
         let folder = Self { path };
         let path = folder.path.as_path();
@@ -61,7 +58,7 @@ impl Folder {
         }
         if !is_free && !asked.exists() {
             bail!(Advised::new(
-                format!("`{}` holds no fine-tuning", path.display()),
+                format!("`{}` holds no training with labels", path.display()),
                 "choose another folder"
             ));
         }
@@ -82,7 +79,7 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Removes what a fine-tuning leaves, and nothing else.
+    /// Removes what a training with labels leaves, and nothing else.
     fn clear(&self) -> io::Result<()> {
         for name in [REQUEST, IMAGES, ENCODER, CLASSIFIER, SCORES] {
             match fs::remove_file(self.path.join(name)) {
