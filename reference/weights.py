@@ -148,15 +148,16 @@ def network(width: int, size: str = "resnet18", small_stem: bool = True) -> dict
     return model.state_dict()
 
 
-def perceptron(widths: list[int], bias: bool = False) -> dict:
-    """A filled projector's state."""
+def perceptron(widths: list[int], bias: bool = False, last_bias: bool = False) -> dict:
+    """A projector's state, filled if no layer has a bias."""
     layers = []
     for index, (inputs, outputs) in enumerate(zip(widths, widths[1:])):
-        layers.append(nn.Linear(inputs, outputs, bias=bias))
+        is_last = index + 2 == len(widths)
+        layers.append(nn.Linear(inputs, outputs, bias=bias or last_bias and is_last))
         if index + 2 < len(widths):
             layers += [nn.BatchNorm1d(outputs), nn.ReLU()]
     model = nn.Sequential(*layers)
-    if not bias:
+    if not bias and not last_bias:
         fill_model(model, "projector.")
     return model.state_dict()
 
@@ -205,7 +206,7 @@ def networks() -> None:
          listed=False)
 
     state = {**prefixed("backbone.", sequential(network(2))),
-             **prefixed("projection_head.layers.", perceptron([16, 8, 4]))}
+             **prefixed("projection_head.layers.", perceptron([16, 8, 4], last_bias=True))}
     save("lightly.ckpt", {"epoch": 3, "global_step": 12, "pytorch-lightning_version": "2.5.0",
                           "state_dict": in_one_storage(state, torch.bfloat16), "loops": {},
                           "hyper_parameters": argparse.Namespace(lr=0.1)}, listed=False)

@@ -2,13 +2,13 @@
 //!
 //! Everyone who trains torchvision's ResNets keeps torchvision's names, but puts something before them:
 //! `module.`, `backbone.`, `state_dict.model.`. So the encoder is looked for by the names at its two ends
-//! ([`names`]) under any prefix, its size is read off the number of blocks and the first convolution
-//! ([`resnet`]), and then every tensor is compared with what that encoder must have, name by name and shape by
+//! (`layout/names.rs`) under any prefix, its size is read off the number of blocks and the first convolution
+//! (`layout/resnet.rs`), and then every tensor is compared with what that encoder must have, name by name and shape by
 //! shape, before a weight is read. What stands beside it is a projector, if it has the form of ours
-//! ([`projector`]), or is left, each with a reason.
+//! (`layout/projector.rs`), or is left, each with a reason.
 //!
 //! Names were taken from torchvision 0.29, timm 1.0.31, lightly 1.6.0, solo-learn 1.0.2 and the
-//! published checkpoints of Barlow Twins, MoCo and SimSiam.
+//! published checkpoints of Barlow Twins, `MoCo` and `SimSiam`.
 
 mod names;
 mod projector;

@@ -8,6 +8,7 @@ mod contents;
 mod encoder;
 mod facts;
 mod foreign;
+pub mod fuzz;
 pub mod layout;
 pub mod onnx;
 mod pickle;

@@ -8,7 +8,7 @@
 //!
 //! Values live in one arena and refer to each other by number, so a value that stands in a million
 //! places is kept once, and text stays where it is in the file. Instructions, values and nesting are
-//! bounded. Instructions and their meaning: `Lib/pickletools.py` of CPython.
+//! bounded. Instructions and their meaning: `Lib/pickletools.py` of Python.
 
 mod globals;
 mod machine;

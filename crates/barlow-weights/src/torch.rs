@@ -2,7 +2,7 @@
 //!
 //! `torch.save` writes an archive: `data.pkl`, a pickle of dictionaries, lists and numbers in which each
 //! tensor is a view of a numbered storage, and the storages as entries `data/0`, `data/1`, ... The archive
-//! is read strictly ([`zip`]) and the pickle as data ([`crate::pickle`]). [`TorchFile::open`] reads all but
+//! is read strictly (`torch/zip.rs`) and the pickle as data (`pickle.rs`). [`TorchFile::open`] reads all but
 //! the weights, so that names, types and shapes can be judged first; [`TorchFile::read`] then fetches one
 //! tensor. [`write()`] makes such a file of named arrays.
 //!
@@ -24,6 +24,7 @@ use crate::tensor_file::Array;
 use zip::Archive;
 
 pub use crate::pickle::{PickleError, PickleRefusal};
+pub(crate) use write::archive_around;
 pub use write::{WriteError, write};
 pub use zip::ZipError;
 

@@ -110,14 +110,14 @@ pub(super) fn find(contents: &Contents, prefix: Option<&str>) -> Result<Found, L
             }
         }
     }
-    let wanted: Vec<&Found> = match prefix {
-        Some(prefix) => all.iter().filter(|found| found.prefix == prefix).collect(),
-        None => {
-            let online: Vec<&Found> =
-                all.iter().filter(|found| !is_momentum(&found.prefix)).collect();
-            if online.is_empty() { all.iter().collect() } else { online }
-        }
+    let is_wanted = |found: &&Found| match prefix {
+        Some(prefix) => found.prefix == prefix,
+        None => !is_momentum(&found.prefix),
     };
+    let mut wanted: Vec<&Found> = all.iter().filter(is_wanted).collect();
+    if wanted.is_empty() && prefix.is_none() {
+        wanted = all.iter().collect();
+    }
     match wanted[..] {
         [found] => Ok(found.clone()),
         [] => {
@@ -244,7 +244,8 @@ pub(super) fn form(contents: &Contents, found: &Found, projector: Option<&Projec
     let is_in_state_dict = found.prefix.split('.').any(|part| part == "state_dict");
     match parts[..] {
         [] if contents.metadata.contains_key(FACTS_KEY) => Form::Barlow,
-        [] => Form::Torchvision,
+        [] if found.numbering == Numbering::Named => Form::Torchvision,
+        [] => Form::Lightly,
         ["encoder_q"] => Form::Moco,
         ["backbone"] if found.prefix == "model.module.backbone." && projector.is_some() => {
             Form::OfficialCheckpoint

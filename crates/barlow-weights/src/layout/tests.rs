@@ -92,7 +92,12 @@ fn numbered_children_of_lightly_become_torchvisions_names() {
     assert_eq!((plan.form, plan.prefix.as_str()), (Form::Lightly, "state_dict.backbone."));
     assert_eq!(plan.encoder, config(EncoderName::ResNet18, 2, Stem::Small));
     assert_eq!(plan.encoder_names["layer4.1.bn2.bias"], "state_dict.backbone.7.1.bn2.bias");
-    assert_eq!(plan.projector.unwrap().widths, [8, 4]);
+    // Lightly's last linear layer has a bias.
+    assert_eq!(plan.projector, None);
+    assert_eq!(
+        plan.left["state_dict.projection_head.layers.3.bias"],
+        LeftBecause::ProjectorWithBias
+    );
     assert_eq!(plan.epoch, Some(3));
 }
 

@@ -294,9 +294,9 @@ impl Machine {
             return malformed("arguments are no tuple");
         };
         let value = match self.parsed.get(function) {
-            &Value::Opaque(class) => Value::Opaque(class),
-            &Value::Global(global) => match global.meaning {
-                Meaning::Opaque => Value::Opaque(Some(global)),
+            Value::Opaque(class) => Value::Opaque(*class),
+            Value::Global(global) => match global.meaning {
+                Meaning::Opaque => Value::Opaque(Some(*global)),
                 Meaning::OrderedDict if items.is_empty() => Value::Dict(Vec::new()),
                 Meaning::OrderedDict => return misuse("OrderedDict", "it has arguments"),
                 Meaning::Size => match items[..] {

@@ -48,14 +48,27 @@ pub enum WriteError {
 /// 4 GiB, or `writer` fails.
 pub fn write(tensors: &Tensors, writer: impl Write) -> Result<(), WriteError> {
     let pickle = pickle(tensors)?;
-    let entries = tensors.len() + 3;
-    let too_large = || WriteError::TooLarge;
-    u16::try_from(entries).map_err(|_no_room| too_large())?;
+    archive(&pickle, tensors.values().map(|array| &array.bytes[..]), writer)
+}
+
+/// A checkpoint with any pickle, and storages 0 to 3 of 64 bytes.
+pub(crate) fn archive_around(pickle: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    archive(pickle, [&[0; 64][..]; 4].into_iter(), &mut bytes)
+        .expect("a slice in memory is far below 4 GiB, and memory takes all that is written");
+    bytes
+}
+
+fn archive<'a>(
+    pickle: &[u8],
+    storages: impl Iterator<Item = &'a [u8]>,
+    writer: impl Write,
+) -> Result<(), WriteError> {
     let mut archive = Archive { writer, at: 0, directory: Vec::new(), entries: 0 };
-    archive.add("archive/data.pkl", &pickle)?;
+    archive.add("archive/data.pkl", pickle)?;
     archive.add("archive/byteorder", b"little")?;
-    for (key, array) in tensors.values().enumerate() {
-        archive.add(&format!("archive/data/{key}"), &array.bytes)?;
+    for (key, bytes) in storages.enumerate() {
+        archive.add(&format!("archive/data/{key}"), bytes)?;
     }
     archive.add("archive/version", b"3\n")?;
     archive.finish()
@@ -79,9 +92,13 @@ fn pickle(tensors: &Tensors) -> Result<Vec<u8>, WriteError> {
         text(&mut out, "cpu");
         number(&mut out, elements);
         out.extend_from_slice(b"tQK\x00(");
-        array.shape.iter().for_each(|&extent| number(&mut out, extent));
+        for &extent in &array.shape {
+            number(&mut out, extent);
+        }
         out.extend_from_slice(b"t(");
-        strides(&array.shape).into_iter().for_each(|stride| number(&mut out, stride));
+        for stride in strides(&array.shape) {
+            number(&mut out, stride);
+        }
         out.extend_from_slice(b"t\x89ccollections\nOrderedDict\n)RtR");
     }
     out.extend_from_slice(b"u.");
@@ -160,7 +177,7 @@ impl<W: Write> Archive<W> {
         self.directory.extend_from_slice(&[0; 12]);
         self.directory.extend_from_slice(&start.to_le_bytes());
         self.directory.extend_from_slice(name.as_bytes());
-        self.entries += 1;
+        self.entries = self.entries.checked_add(1).ok_or(WriteError::TooLarge)?;
         Ok(())
     }
 

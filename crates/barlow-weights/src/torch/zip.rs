@@ -6,105 +6,23 @@
 //! file, and the check sum of an entry is compared at its first reading. Layout: PKWARE's APPNOTE 6.3.9,
 //! sections 4.3 to 4.5.
 
+mod directory;
+mod error;
+
 use std::collections::BTreeSet;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 
-/// The most entries: six for each tensor that is read would not reach it.
-pub(super) const MAX_ENTRIES: u64 = 65_536;
-/// The largest central directory that is read, which is far above [`MAX_ENTRIES`] of usual names.
-const MAX_DIRECTORY_BYTES: u64 = 16 << 20;
+use directory::Directory;
 
-const END_BYTES: u64 = 22;
-const LOCATOR_BYTES: u64 = 20;
-const END64_BYTES: u64 = 56;
+pub use error::ZipError;
+
 const CENTRAL_BYTES: usize = 46;
 const LOCAL_BYTES: u64 = 30;
 /// Flags that may be set: sizes stand behind the data (bit 3), names are UTF-8 (bit 11).
 const DESCRIPTOR_FLAG: u16 = 1 << 3;
 const KNOWN_FLAGS: u16 = DESCRIPTOR_FLAG | 1 << 11;
 const CHUNK_BYTES: usize = 1 << 20;
-
-/// Why an archive is refused.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ZipError {
-    /// The file could not be read.
-    #[error("reading the archive failed")]
-    Io(#[from] io::Error),
-    /// The end record, or the directory before it, is not where and what it has to be.
-    #[error("the archive is cut off or damaged: {what}")]
-    Directory {
-        /// What is wrong.
-        what: &'static str,
-    },
-    /// More entries, or a larger directory, than are read.
-    #[error("{found} {what}; at most {limit} are read")]
-    TooMany {
-        /// Of what.
-        what: &'static str,
-        /// How many there are.
-        found: u64,
-        /// How many are read.
-        limit: u64,
-    },
-    /// A name that leads out of the archive, or is no name.
-    #[error("an entry is named `{name}`, which is no relative path of plain names")]
-    Name {
-        /// The name, escaped.
-        name: String,
-    },
-    /// Two entries of one name.
-    #[error("two entries are named `{name}`")]
-    Duplicate {
-        /// The name.
-        name: String,
-    },
-    /// The entry is compressed, which PyTorch's never are.
-    #[error("entry `{name}` is compressed (method {method}); PyTorch stores")]
-    Compressed {
-        /// The entry.
-        name: String,
-        /// Its method.
-        method: u16,
-    },
-    /// Flags such as that of encryption.
-    #[error("entry `{name}` has flags {flags:#06x}, which are not understood")]
-    Flags {
-        /// The entry.
-        name: String,
-        /// Its flags.
-        flags: u16,
-    },
-    /// The two headers of an entry, or its data descriptor, differ.
-    #[error("the headers of entry `{name}` disagree in {field}")]
-    Disagreement {
-        /// The entry.
-        name: String,
-        /// In what they differ.
-        field: &'static str,
-    },
-    /// The entry reaches into the next one, the directory, or past the end.
-    #[error("entry `{name}` ends at byte {end}, where only {limit} bytes are before the next part")]
-    Overlap {
-        /// The entry.
-        name: String,
-        /// Its end.
-        end: u64,
-        /// Where the next part starts.
-        limit: u64,
-    },
-    /// The bytes are not those that were written.
-    #[error("entry `{name}` is damaged: check sum {found:08x}, expected {expected:08x}")]
-    Crc {
-        /// The entry.
-        name: String,
-        /// CRC-32 of the headers.
-        expected: u32,
-        /// CRC-32 of the bytes.
-        found: u32,
-    },
-}
 
 /// One entry: where its bytes are.
 #[derive(Debug)]
@@ -196,96 +114,6 @@ impl<R: Read + Seek> Archive<R> {
         }
         entry.is_checked = true;
         Ok(bytes)
-    }
-}
-
-/// Where the central directory is.
-struct Directory {
-    range: Range<u64>,
-    entries: u64,
-}
-
-impl Directory {
-    /// Reads the end record and, where there is one, that of zip64, which must not disagree.
-    fn find(reader: &mut (impl Read + Seek), length: u64) -> Result<Self, ZipError> {
-        let damaged = |what| ZipError::Directory { what };
-        let end_at = length.checked_sub(END_BYTES).ok_or(damaged("no room for an end record"))?;
-        let mut end = [0; END_BYTES as usize];
-        reader.seek(SeekFrom::Start(end_at))?;
-        reader.read_exact(&mut end)?;
-        if !end.starts_with(b"PK\x05\x06") || end[20..] != [0, 0] {
-            return Err(damaged("no end record in the last 22 bytes"));
-        }
-        if end[4..8] != [0; 4] || end[8..10] != end[10..12] {
-            return Err(damaged("it is one of several disks"));
-        }
-        let (entries, size, start) =
-            (u64::from(u16_at(&end, 10)), u64::from(u32_at(&end, 12)), u64::from(u32_at(&end, 16)));
-        let found = match Self::find_zip64(reader, end_at)? {
-            None => Self { range: start..start.saturating_add(size), entries },
-            Some((wide, record_at)) => {
-                let wide_size = wide.range.end - wide.range.start;
-                let agrees = |small: u64, mark: u64, large| small == mark || small == large;
-                if !agrees(entries, 0xffff, wide.entries)
-                    || !agrees(size, 0xffff_ffff, wide_size)
-                    || !agrees(start, 0xffff_ffff, wide.range.start)
-                {
-                    return Err(damaged("the two end records disagree"));
-                }
-                if wide.range.end != record_at {
-                    return Err(damaged("the directory does not end at the end record"));
-                }
-                return wide.checked();
-            }
-        };
-        if found.range.end != end_at {
-            return Err(damaged("the directory does not end at the end record"));
-        }
-        found.checked()
-    }
-
-    /// The record of zip64 and where it starts, if its locator stands before the end record.
-    fn find_zip64(
-        reader: &mut (impl Read + Seek),
-        end_at: u64,
-    ) -> Result<Option<(Self, u64)>, ZipError> {
-        let damaged = |what| ZipError::Directory { what };
-        let Some(locator_at) = end_at.checked_sub(LOCATOR_BYTES) else { return Ok(None) };
-        let mut locator = [0; LOCATOR_BYTES as usize];
-        reader.seek(SeekFrom::Start(locator_at))?;
-        reader.read_exact(&mut locator)?;
-        if !locator.starts_with(b"PK\x06\x07") {
-            return Ok(None);
-        }
-        let record_at = u64_at(&locator, 8);
-        if record_at.checked_add(END64_BYTES) != Some(locator_at) {
-            return Err(damaged("the zip64 end record is not before its locator"));
-        }
-        let mut record = [0; END64_BYTES as usize];
-        reader.seek(SeekFrom::Start(record_at))?;
-        reader.read_exact(&mut record)?;
-        if !record.starts_with(b"PK\x06\x06") || u64_at(&record, 4) != END64_BYTES - 12 {
-            return Err(damaged("the zip64 end record is not one"));
-        }
-        if u64_at(&record, 24) != u64_at(&record, 32) {
-            return Err(damaged("it is one of several disks"));
-        }
-        let (entries, size, start) =
-            (u64_at(&record, 32), u64_at(&record, 40), u64_at(&record, 48));
-        let end = start.checked_add(size).ok_or(damaged("the directory is not in the file"))?;
-        Ok(Some((Self { range: start..end, entries }, record_at)))
-    }
-
-    fn checked(self) -> Result<Self, ZipError> {
-        let (found, limit) = (self.entries, MAX_ENTRIES);
-        if found > limit {
-            return Err(ZipError::TooMany { what: "entries", found, limit });
-        }
-        let (found, limit) = (self.range.end - self.range.start, MAX_DIRECTORY_BYTES);
-        if found > limit {
-            return Err(ZipError::TooMany { what: "bytes of directory", found, limit });
-        }
-        Ok(self)
     }
 }
 

@@ -1,0 +1,204 @@
+//! Files of weights that were made or damaged to do harm: each is refused with its reason, nothing in it
+//! is run, and none takes more memory than its size allows. Memory is counted by this test's own
+//! allocator.
+//!
+//! 100,000 damaged files by hand:
+//!
+//! ```text
+//! cargo test --release -p barlow-weights --test hostile_files -- --ignored --nocapture
+//! ```
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests end a test as the tests do")]
+
+#[path = "hostile_files/archive.rs"]
+mod archive;
+#[path = "hostile_files/archives.rs"]
+mod archives;
+#[path = "hostile_files/counting.rs"]
+mod counting;
+#[path = "hostile_files/pickles.rs"]
+mod pickles;
+#[path = "hostile_files/tensor_files.rs"]
+mod tensor_files;
+
+use std::collections::BTreeSet;
+use std::io::Cursor;
+use std::time::{Duration, Instant};
+
+use barlow_testing::data_folder;
+use barlow_testing::mutate::mutated;
+use barlow_weights::layout::Plan;
+use barlow_weights::{Contents, ForeignFile};
+
+/// Name, bytes, and a part of the reason that is given.
+type Case = (String, Vec<u8>, String);
+
+/// What the values of a pickle of few bytes may take: a million of them, and the stack and memo.
+const OVERHEAD_BYTES: usize = 160 << 20;
+
+/// Reads all that a file has; the messages of the first error and its causes.
+fn read_all(bytes: &[u8]) -> Result<Contents, String> {
+    let mut file = ForeignFile::from_reader(Cursor::new(bytes)).map_err(|e| chain(&e))?;
+    let contents = file.contents().clone();
+    for (name, info) in &contents.tensors {
+        let array = file.read(name).map_err(|e| chain(&e))?;
+        assert_eq!((array.dtype, &array.shape), (info.dtype, &info.shape));
+        assert_eq!(array.bytes.len() as u64, info.bytes(), "{name}");
+    }
+    if let Ok(plan) = Plan::of(&contents, None) {
+        plan.load(&mut file).map_err(|e| chain(&e))?;
+    }
+    Ok(contents)
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// Reads each case: all that went otherwise than the table says.
+fn deviations(cases: &[Case]) -> Vec<String> {
+    let mut deviations = Vec::new();
+    for (name, bytes, expected) in cases {
+        let begun = Instant::now();
+        let (result, peak) = counting::peak(|| read_all(bytes));
+        match result {
+            Ok(contents) => deviations.push(format!("{name}: taken, {contents:?}")),
+            Err(error) if !error.contains(expected.as_str()) => {
+                deviations.push(format!("{name}: {error}\n    expected: {expected}"));
+            }
+            Err(_expected) => {}
+        }
+        if peak > 2 * bytes.len() + OVERHEAD_BYTES {
+            deviations.push(format!("{name}: {peak} bytes of memory for {}", bytes.len()));
+        }
+        if begun.elapsed() > Duration::from_secs(10) {
+            deviations.push(format!("{name}: {:?}", begun.elapsed()));
+        }
+    }
+    deviations
+}
+
+fn assert_refused(cases: &[Case]) {
+    let names: BTreeSet<&String> = cases.iter().map(|(name, ..)| name).collect();
+    assert_eq!(names.len(), cases.len(), "names of cases differ");
+    let deviations = deviations(cases);
+    assert!(
+        deviations.is_empty(),
+        "{} of {}:\n{}",
+        deviations.len(),
+        cases.len(),
+        deviations.join("\n")
+    );
+}
+
+#[test]
+fn the_checkpoint_that_all_are_made_from_is_read() {
+    let good = archive::checkpoint(&archive::beside_a_tensor(b"N"));
+    let contents = read_all(&good).unwrap();
+    assert_eq!(contents.tensors["weight"].shape, [2, 3]);
+}
+
+#[test]
+fn names_that_could_run_something_are_refused_and_nothing_is_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let marker = folder.path().join("run");
+    let cases = pickles::payloads(&format!("touch {}", marker.display()));
+    assert_refused(&cases);
+    // What is kept as opaque is not run either.
+    let opaque = archive::call("some_package.module", "function", "text");
+    let contents = read_all(&archive::checkpoint(&archive::beside_a_tensor(&opaque))).unwrap();
+    assert_eq!(contents.opaque["other"], "some_package.module.function");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "a payload was run");
+    assert_no_children();
+}
+
+/// No process was started by this one, where the system tells.
+fn assert_no_children() {
+    let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return };
+    for thread in threads.flatten() {
+        let children = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+        assert_eq!(children, "");
+    }
+}
+
+#[test]
+fn pickles_that_nest_repeat_or_lie_are_refused_with_their_reason() {
+    assert_refused(&pickles::cases());
+}
+
+#[test]
+fn archives_of_two_meanings_and_other_formats_are_refused_with_their_reason() {
+    assert_refused(&archives::cases());
+}
+
+#[test]
+fn tensor_files_that_lie_are_refused_with_their_reason() {
+    assert_refused(&tensor_files::cases());
+}
+
+/// The checkpoints and tensor files of `reference/weights.py` that are read.
+fn originals() -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<_> = std::fs::read_dir(data_folder().join("weights"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().unwrap() != "json")
+        .map(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, std::fs::read(path).unwrap())
+        })
+        .filter(|(_, bytes)| read_all(bytes).is_ok())
+        .collect();
+    files.sort();
+    assert_eq!(files.len(), 16);
+    files
+}
+
+#[test]
+fn every_truncation_is_refused() {
+    for (name, bytes) in originals() {
+        let step = if bytes.len() < 4000 { 1 } else { 97 };
+        for length in (0..bytes.len()).step_by(step) {
+            assert!(read_all(&bytes[..length]).is_err(), "{name} cut at {length}");
+        }
+    }
+}
+
+/// Reads damaged copies of all originals, half of them damaged at the end, where archives have their
+/// directories; the most memory and time.
+fn read_damaged(count: u64) -> (usize, Duration) {
+    let originals = originals();
+    let (mut most_bytes, mut slowest) = (0, Duration::ZERO);
+    for seed in 0..count {
+        let (name, original) = &originals[seed as usize % originals.len()];
+        let bytes = if seed % 32 < 16 {
+            mutated(original, seed)
+        } else {
+            let split = original.len() - original.len().min(200 + 1000 * (seed as usize % 7));
+            [&original[..split], &mutated(&original[split..], seed)].concat()
+        };
+        let begun = Instant::now();
+        let (_, peak) = counting::peak(|| read_all(&bytes));
+        assert!(peak <= 32 * bytes.len() + OVERHEAD_BYTES, "{name}, seed {seed}: {peak} bytes");
+        most_bytes = most_bytes.max(peak);
+        slowest = slowest.max(begun.elapsed());
+    }
+    (most_bytes, slowest)
+}
+
+#[test]
+fn damaged_files_neither_panic_nor_take_more_memory_than_allowed() {
+    read_damaged(2000);
+}
+
+#[test]
+#[ignore = "long: run by hand"]
+fn damaged_files_by_the_hundred_thousand() {
+    let (bytes, time) = read_damaged(100_000);
+    println!("most memory {bytes} bytes, slowest {time:?}");
+}
