@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 use barlow_testing::data_folder;
 use barlow_testing::mutate::mutated;
 use barlow_weights::layout::Plan;
-use barlow_weights::{Contents, ForeignFile};
+use barlow_weights::{Contents, EncoderConfig, EncoderName, ForeignFile, expected};
 
 /// Name, bytes, and a part of the reason that is given.
 type Case = (String, Vec<u8>, String);
@@ -140,6 +140,34 @@ fn archives_of_two_meanings_and_other_formats_are_refused_with_their_reason() {
 #[test]
 fn tensor_files_that_lie_are_refused_with_their_reason() {
     assert_refused(&tensor_files::cases());
+}
+
+#[test]
+fn an_encoder_whose_tensors_all_share_one_storage_is_not_loaded() {
+    let config = EncoderConfig { name: EncoderName::ResNet18, ..EncoderConfig::default() };
+    let shapes = expected(&config);
+    let largest: usize = shapes.values().map(|shape| shape.iter().product()).max().unwrap();
+    let storage =
+        archive::storage("FloatStorage", &archive::text("0"), &archive::int(largest as i64));
+    let mut body = b"}(".to_vec();
+    for (name, shape) in &shapes {
+        let strides = (0..shape.len()).map(|i| shape[i + 1..].iter().product::<usize>() as i64);
+        let strides = archive::numbers(&strides.collect::<Vec<_>>());
+        let shape =
+            archive::numbers(&shape.iter().map(|&extent| extent as i64).collect::<Vec<_>>());
+        let tensor =
+            archive::Tensor { storage: storage.clone(), shape, strides, ..Default::default() };
+        body.extend([archive::text(name), tensor.pickle()].concat());
+    }
+    body.push(b'u');
+    let zeros = vec![0; 4 * largest];
+    let bytes = archive::archive(&[("a/data.pkl", &archive::pickle(&body)), ("a/data/0", &zeros)]);
+    let mut file = ForeignFile::from_reader(Cursor::new(&bytes)).unwrap();
+    let plan = Plan::of(file.contents(), None).unwrap();
+    let error = plan.load(&mut file).unwrap_err().to_string();
+    // 11,176,512 weights and 9,600 running statistics of four bytes.
+    let expected = format!("have 44744448 bytes in a file of {}: many share", bytes.len());
+    assert!(error.contains(&expected), "{error}");
 }
 
 /// The checkpoints and tensor files of `reference/weights.py` that are read.

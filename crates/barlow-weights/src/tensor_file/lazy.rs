@@ -1,5 +1,6 @@
 //! A safetensors file whose tensors are read one by one.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -12,8 +13,8 @@ use crate::contents::{Contents, TensorInfo};
 pub struct LazyTensorFile<R = File> {
     reader: R,
     contents: Contents,
-    /// First byte of each tensor, in the order of the names.
-    starts: Vec<u64>,
+    /// First byte of each tensor.
+    starts: BTreeMap<String, u64>,
 }
 
 impl LazyTensorFile {
@@ -36,11 +37,9 @@ impl<R: Read + Seek> LazyTensorFile<R> {
         reader.seek(SeekFrom::Start(0))?;
         let (header, data) = read_header(&mut BufReader::new(&mut reader), length)?;
         let mut contents = Contents::default();
-        let mut entries: Vec<_> = header.tensors().into_iter().collect();
-        entries.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let mut starts = Vec::with_capacity(entries.len());
-        for (name, info) in entries {
-            starts.push(data + info.data_offsets.0 as u64);
+        let mut starts = BTreeMap::new();
+        for (name, info) in header.tensors() {
+            starts.insert(name.clone(), data + info.data_offsets.0 as u64);
             let info = TensorInfo { dtype: info.dtype, shape: info.shape.clone() };
             contents.tensors.insert(name, info);
         }
@@ -59,8 +58,8 @@ impl<R: Read + Seek> LazyTensorFile<R> {
     /// # Errors
     /// [`TensorFileError::NoSuchTensor`], or if reading fails.
     pub fn read(&mut self, name: &str) -> Result<Array, TensorFileError> {
-        let mut tensors = self.contents.tensors.iter().zip(&self.starts);
-        let Some(((_, info), &start)) = tensors.find(|((other, _), _)| *other == name) else {
+        let (Some(info), Some(&start)) = (self.contents.tensors.get(name), self.starts.get(name))
+        else {
             return Err(TensorFileError::NoSuchTensor { name: name.to_owned() });
         };
         // The header was found to fit the file, so this many bytes are in it.
