@@ -5,8 +5,10 @@
 //! 100,000 damaged files by hand:
 //!
 //! ```text
-//! cargo test --release -p barlow-weights --test hostile_files -- --ignored --nocapture
+//! cargo test --release -p barlow-weights --test hostile_files damaged_files_by -- --ignored --nocapture
 //! ```
+//!
+//! On 2026-11-22: most memory 0.33 MB, slowest 9 ms.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests end a test as the tests do")]
 
@@ -197,19 +199,36 @@ fn every_truncation_is_refused() {
     }
 }
 
-/// Reads damaged copies of all originals, half of them damaged at the end, where archives have their
-/// directories; the most memory and time.
+/// A damaged copy. Of archives most damage anywhere is found by a check sum, so some copies are damaged
+/// near the end alone, where the directory is, and half in their pickles, with sums that are right.
+fn damaged(original: &[u8], seed: u64) -> Vec<u8> {
+    let is_archive = original.starts_with(b"PK");
+    match seed / 16 % 4 {
+        0 | 1 if is_archive => {
+            let mut entries = archive::entries(original);
+            for (name, data) in &mut entries {
+                if name.ends_with("/data.pkl") {
+                    *data = mutated(data, seed);
+                }
+            }
+            let entries: Vec<_> = entries.iter().map(|(n, data)| (n.as_str(), &data[..])).collect();
+            archive::archive(&entries)
+        }
+        2 if is_archive => {
+            let split = original.len().saturating_sub(200 + 1000 * (seed as usize % 7));
+            [&original[..split], &mutated(&original[split..], seed)].concat()
+        }
+        _ => mutated(original, seed),
+    }
+}
+
+/// Reads damaged copies of all originals; the most memory and time.
 fn read_damaged(count: u64) -> (usize, Duration) {
     let originals = originals();
     let (mut most_bytes, mut slowest) = (0, Duration::ZERO);
     for seed in 0..count {
         let (name, original) = &originals[seed as usize % originals.len()];
-        let bytes = if seed % 32 < 16 {
-            mutated(original, seed)
-        } else {
-            let split = original.len() - original.len().min(200 + 1000 * (seed as usize % 7));
-            [&original[..split], &mutated(&original[split..], seed)].concat()
-        };
+        let bytes = damaged(original, seed);
         let begun = Instant::now();
         let (_, peak) = counting::peak(|| read_all(&bytes));
         assert!(peak <= 32 * bytes.len() + OVERHEAD_BYTES, "{name}, seed {seed}: {peak} bytes");

@@ -100,6 +100,22 @@ pub(crate) fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
     [bytes, directory, end].concat()
 }
 
+/// The entries of a good archive, which may have data descriptors and an end record of zip64.
+pub(crate) fn entries(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+    let short = |at: usize| usize::from(u16::from_le_bytes(bytes[at..at + 2].try_into().unwrap()));
+    let mut entries = Vec::new();
+    let mut at = number(bytes.len() - 6);
+    while bytes[at..].starts_with(b"PK\x01\x02") {
+        let name = String::from_utf8(bytes[at + 46..][..short(at + 28)].to_vec()).unwrap();
+        let local = number(at + 42);
+        let data = local + 30 + short(local + 26) + short(local + 28);
+        entries.push((name, bytes[data..][..number(at + 24)].to_vec()));
+        at += 46 + short(at + 28) + short(at + 30) + short(at + 32);
+    }
+    entries
+}
+
 /// Where the local header of the entry begins.
 pub(crate) fn local(bytes: &[u8], name: &str) -> usize {
     header(bytes, b"PK\x03\x04", 30, name)
