@@ -49,15 +49,15 @@ pub enum EvalError {
         /// The largest allowed.
         most: usize,
     },
-    /// Scores, predictions or labels that are not one for each image and class.
-    #[error("{found} values are not one for each of {images} images and {classes} classes")]
+    /// Scores, predictions, labels or weights of which there are too few or too many.
+    #[error("{found} values are no table of {rows} rows and {columns} columns")]
     Table {
         /// Values.
         found: usize,
-        /// Images.
-        images: usize,
-        /// Classes.
-        classes: usize,
+        /// Rows: images, or the classes of a classifier.
+        rows: usize,
+        /// Columns: classes, or the dimensions of a classifier.
+        columns: usize,
     },
     /// A class of a multi-label set that lacks positive or negative images.
     #[error("class {class} has {positive} positive and {negative} negative images (each {least})")]

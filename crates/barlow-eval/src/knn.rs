@@ -199,7 +199,7 @@ mod tests {
         let mut bank = random(3, 500, 16, 7);
         let found = knn(&bank, &bank, KnnConfig { k: 1, temperature: 0.07 }).unwrap();
         assert!((found.accuracy - 1.0).abs() < f64::EPSILON);
-        // Pairs of equal images with classes of their own: only the image itself has its class.
+        // With a class for each image only the image itself could vote for it.
         bank.labels = (0..500).map(Some).collect();
         let left_out = knn_sweep(&bank, None, &[1, 5], 0.07).unwrap();
         assert!(left_out.iter().all(|outcome| outcome.accuracy.abs() < f64::EPSILON));

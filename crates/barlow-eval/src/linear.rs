@@ -15,6 +15,7 @@ use rayon::prelude::*;
 
 use crate::error::EvalError;
 use crate::features::Features;
+use crate::metrics::check_table;
 
 pub use probe::{LinearOutcome, train_linear};
 
@@ -41,9 +42,12 @@ impl LinearClassifier {
     /// f32.
     ///
     /// # Errors
-    /// If the features are malformed, not finite or of another dimension.
+    /// If the features are malformed, not finite or of another dimension, or weights and bias do not have
+    /// their shapes.
     pub fn scores(&self, features: &Features) -> Result<Vec<f32>, EvalError> {
         features.check()?;
+        check_table(self.weights.len(), self.classes, self.dim)?;
+        check_table(self.bias.len(), self.classes, 1)?;
         if features.is_empty() {
             return Ok(vec![]);
         }

@@ -101,12 +101,12 @@ impl Confusion {
     }
 }
 
-/// Whether there is one value for each image and class.
-pub(crate) fn check_table(found: usize, images: usize, classes: usize) -> Result<(), EvalError> {
-    if images.checked_mul(classes) == Some(found) {
+/// Whether there is one value for each row and column.
+pub(crate) fn check_table(found: usize, rows: usize, columns: usize) -> Result<(), EvalError> {
+    if rows.checked_mul(columns) == Some(found) {
         Ok(())
     } else {
-        Err(EvalError::Table { found, images, classes })
+        Err(EvalError::Table { found, rows, columns })
     }
 }
 
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn tables_of_another_size_are_refused() {
-        let table = EvalError::Table { found: 5, images: 2, classes: 3 };
+        let table = EvalError::Table { found: 5, rows: 2, columns: 3 };
         assert_eq!(top_k_accuracy(&[0.0; 5], 3, &[None; 2], 1), Err(table));
         assert!(predictions(&[0.0; 5], 3).is_err() && predictions(&[0.0; 5], 0).is_err());
         assert!(Confusion::of(&[1], &[], 2).is_err());

@@ -78,10 +78,14 @@ impl Shape {
         let mut gradient: Vec<f64> = old.iter().map(|weight| decay * weight).collect();
         gradient.resize(list.len(), 0.0);
         let mut loss = decay / 2.0 * old.iter().map(|weight| weight * weight).sum::<f64>();
+        let (of_weights, of_bias) = gradient.split_at_mut(old.len());
         for part in parts {
-            let sums = part.weights.values().iter().map(|&value| f64::from(value));
-            let sums = sums.chain(part.bias.iter().copied());
-            gradient.iter_mut().zip(sums).for_each(|(gradient, sum)| *gradient += sum / images);
+            for (gradient, &sum) in of_weights.iter_mut().zip(part.weights.values()) {
+                *gradient += f64::from(sum) / images;
+            }
+            for (gradient, sum) in of_bias.iter_mut().zip(part.bias) {
+                *gradient += sum / images;
+            }
             loss += part.loss / images;
         }
         Evaluation { loss, gradient }
