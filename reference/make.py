@@ -7,6 +7,7 @@
 
 import argparse
 import importlib
+import os
 import shutil
 import subprocess
 import sys
@@ -38,7 +39,8 @@ def run_script(name: str, check: bool) -> list[str]:
         fresh = Path(folder, "data", name)
         fresh.mkdir(parents=True)
         subprocess.run(
-            [sys.executable, shutil.copy(script, folder)], check=True, stdout=subprocess.DEVNULL
+            [sys.executable, shutil.copy(script, folder)], check=True, stdout=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": str(script.parent)},
         )
         files = {f.name for f in fresh.iterdir()} | {f.name for f in (DATA / name).iterdir()}
         return [f"{name}/{file}: differs" for file in sorted(files)
