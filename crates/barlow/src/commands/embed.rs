@@ -17,8 +17,8 @@ use crate::embeddings::{Format, Pieces, Table};
 use crate::exit::{Advised, Exit};
 use crate::frozen::Frozen;
 
-/// Bytes of a piece, about: what a run that is cut off may lose, and the memory that is held.
-const PIECE_BYTES: usize = 16 << 20;
+/// Images of a piece, about: what a run that is cut off may lose.
+const PIECE_IMAGES: usize = 2048;
 
 /// Writes the representation of every image that can be decoded.
 ///
@@ -98,7 +98,7 @@ fn gather(
         let end = piece.ids.last().map_or(begin, |&id| id as usize + 1);
         progress.evaluating(end, len);
         let signal = interrupt.requested();
-        if 4 * piece.values.len() >= PIECE_BYTES || signal.is_some() {
+        if piece.len() >= PIECE_IMAGES || signal.is_some() {
             pieces.add(&std::mem::take(&mut piece), end)?;
         }
         if signal.is_some() {
