@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use barlow_data::decode::DecodeOptions;
 use barlow_data::source::{OpenOptions, Source};
-use barlow_data::views::{ViewConfig, ViewPipeline, ViewPipelineConfig};
+use barlow_data::views::{RangeConfig, ViewConfig, ViewPipeline, ViewPipelineConfig};
 use barlow_eval::{Features, align_labels};
 use barlow_nn::{Encoder, Precision};
 use barlow_train::represent::{RepresentConfig, represent};
@@ -25,6 +25,27 @@ use crate::weights_file::WeightsFile;
 /// The fewest images that keep a processor busy; results do not depend on it.
 const BATCH_SIZE: usize = 256;
 
+/// How images become what an encoder sees.
+pub(crate) fn evaluation_pipeline(
+    facts: &EncoderFacts,
+    image_size: usize,
+    resize: usize,
+    range: RangeConfig,
+    views: Vec<ViewConfig>,
+) -> anyhow::Result<ViewPipeline> {
+    let channels = facts.encoder.channels;
+    Ok(ViewPipeline::new(ViewPipelineConfig {
+        image_size,
+        channels,
+        mean: facts.mean.clone(),
+        std: facts.std.clone(),
+        resize: Some(resize),
+        range,
+        evaluation_shuffle: None,
+        views: views.iter().map(|view| view.for_channels(channels)).collect(),
+    })?)
+}
+
 /// An encoder, ready to see images.
 #[derive(Debug)]
 pub(crate) struct Frozen {
@@ -36,7 +57,7 @@ pub(crate) struct Frozen {
     image_size: usize,
     resize: usize,
     decode: DecodeOptions,
-    range: barlow_data::views::RangeConfig,
+    range: RangeConfig,
     max_images: usize,
     batch_size: usize,
 }
@@ -85,17 +106,8 @@ impl Frozen {
 
     /// How images become what the encoder sees; without views there is the evaluation's only.
     pub(crate) fn pipeline(&self, views: Vec<ViewConfig>) -> anyhow::Result<Arc<ViewPipeline>> {
-        let channels = self.facts.encoder.channels;
-        Ok(Arc::new(ViewPipeline::new(ViewPipelineConfig {
-            image_size: self.image_size,
-            channels,
-            mean: self.facts.mean.clone(),
-            std: self.facts.std.clone(),
-            resize: Some(self.resize),
-            range: self.range,
-            evaluation_shuffle: None,
-            views: views.iter().map(|view| view.for_channels(channels)).collect(),
-        })?))
+        let Self { facts, image_size, resize, range, .. } = self;
+        Ok(Arc::new(evaluation_pipeline(facts, *image_size, *resize, *range, views)?))
     }
 
     /// How a source is opened for this encoder.

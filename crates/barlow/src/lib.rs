@@ -1,7 +1,8 @@
 //! Self-supervised image encoders by Barlow Twins: the libraries under one name, and the program.
 //!
 //! The libraries: [`data`] (images in, views out), [`nn`] (encoders), [`objectives`] (Barlow Twins
-//! and the seam for others), [`train`] (the loop), [`eval`] (what an encoder is worth). The program
+//! and the seam for others), [`train`] (the loop), [`eval`] (what representations are worth),
+//! [`weights`] (encoders in files). [`ImageEncoder`] embeds images in a few lines. The program
 //! is [`run`]: arguments as typed ([`arguments`]), settings as resolved ([`settings`]), then one of
 //! [`commands`].
 
@@ -13,17 +14,21 @@ pub mod doctor;
 mod embeddings;
 pub mod exit;
 mod frozen;
+mod image_encoder;
 mod images;
 mod model_card;
 pub mod presets;
 pub mod settings;
 mod weights_file;
 
+pub use image_encoder::ImageEncoder;
+
 pub use barlow_data as data;
 pub use barlow_eval as eval;
 pub use barlow_nn as nn;
 pub use barlow_objectives as objectives;
 pub use barlow_train as train;
+pub use barlow_weights as weights;
 
 use std::process::ExitCode;
 

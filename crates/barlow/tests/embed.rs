@@ -104,6 +104,22 @@ fn every_format_holds_the_same_rows_in_the_order_of_the_source() {
 }
 
 #[test]
+fn a_program_of_ones_own_gets_the_same_vectors() {
+    let playground = trained();
+    let folder = playground.path("own");
+    images::write(&folder, 3, false);
+    playground.run(&[&embed("own", "own.csv")[..], &["--precision=f32"]].concat()).assert(0, &[]);
+    let encoder = barlow::ImageEncoder::open(playground.path("run/encoder.safetensors")).unwrap();
+    assert_eq!(encoder.facts().encoder.representation_dim(), DIM);
+    for (name, _, expected) in from_csv(&playground.path("own.csv")) {
+        let found = encoder.embed_file(playground.path(&name)).unwrap();
+        assert_eq!(found, expected, "{name}");
+    }
+    let error = encoder.embed_file(playground.path("own.csv")).unwrap_err();
+    assert!(format!("{error:#}").contains("cannot be decoded"), "{error:#}");
+}
+
+#[test]
 fn names_with_commas_and_images_without_labels_survive() {
     let playground = trained();
     let folder = playground.path("odd");
