@@ -15,9 +15,6 @@ use crate::settings::{CheckedOptions, SettingsProblems};
 
 A run that was cut off goes on where it stood when the same command is given again.")]
 pub struct EmbedArguments {
-    /// Which encoder.
-    #[command(flatten)]
-    pub encoder: EncoderOptions,
     /// Images: a source, as for `barlow pretrain --data`
     #[arg(long, value_name = "SRC")]
     pub data: String,
@@ -30,6 +27,9 @@ pub struct EmbedArguments {
     /// Print what was done as one JSON document on stdout
     #[arg(long)]
     pub json: bool,
+    /// Which encoder.
+    #[command(flatten)]
+    pub encoder: EncoderOptions,
 }
 
 impl EmbedArguments {

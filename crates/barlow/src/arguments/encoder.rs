@@ -13,7 +13,7 @@ use crate::settings::{CheckedOptions, TypedOption};
 pub struct EncoderOptions {
     /// The encoder: a run's encoder.safetensors, or a ResNet of torchvision, timm, lightly,
     /// solo-learn or the official code, as .safetensors or .pth
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", display_order = 0)]
     pub weights: PathBuf,
     /// Shorter side before the centre crop, pixels [default: the image size]
     #[arg(long, value_name = "PX", allow_negative_numbers = true)]

@@ -18,9 +18,6 @@ Defaults are those of the official code (evaluate.py and README): SGD with momen
 batches of 256, rates 0.005 and 0.5 along half a cosine, no weight decay; random crop and mirror image. \
 From scratch the encoder's rate is 0.1.")]
 pub struct FinetuneArguments {
-    /// Which encoder.
-    #[command(flatten)]
-    pub encoder: EncoderOptions,
     /// Labelled images to train on: a source, as for `barlow pretrain --data`
     #[arg(long, value_name = "SRC")]
     pub train: String,
@@ -64,6 +61,9 @@ pub struct FinetuneArguments {
     /// Print the result as one JSON document on stdout
     #[arg(long)]
     pub json: bool,
+    /// Which encoder.
+    #[command(flatten)]
+    pub encoder: EncoderOptions,
 }
 
 /// What [`FinetuneArguments`] ask for, judged.

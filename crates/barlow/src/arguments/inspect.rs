@@ -15,9 +15,6 @@ use crate::settings::{CheckedOptions, SettingsProblems};
 
 The views are those of the run in whose folder the weights lie, else the official code's.")]
 pub struct InspectArguments {
-    /// Which encoder.
-    #[command(flatten)]
-    pub encoder: EncoderOptions,
     /// Images, no labels needed: a source, as for `barlow pretrain --data`; of more than 4096, so
     /// many by chance, unless `--max-images` says otherwise
     #[arg(long, value_name = "SRC")]
@@ -43,6 +40,9 @@ pub struct InspectArguments {
     /// Print the result as one JSON document on stdout
     #[arg(long)]
     pub json: bool,
+    /// Which encoder.
+    #[command(flatten)]
+    pub encoder: EncoderOptions,
 }
 
 /// What [`InspectArguments`] ask for, judged.

@@ -12,9 +12,6 @@ use crate::settings::{CheckedOptions, SettingsProblems};
 #[command(after_help = "Example: barlow knn --weights run/encoder.safetensors --train synthetic \
     --test synthetic:500:1")]
 pub struct KnnArguments {
-    /// Which encoder.
-    #[command(flatten)]
-    pub encoder: EncoderOptions,
     /// Labelled images whose labels vote: a source, as for `barlow pretrain --data`
     #[arg(long, value_name = "SRC")]
     pub train: String,
@@ -31,6 +28,9 @@ pub struct KnnArguments {
     /// Print the result as one JSON document on stdout
     #[arg(long)]
     pub json: bool,
+    /// Which encoder.
+    #[command(flatten)]
+    pub encoder: EncoderOptions,
 }
 
 /// What [`KnnArguments`] ask for, judged.

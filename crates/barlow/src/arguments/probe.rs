@@ -12,23 +12,20 @@ use crate::settings::{CheckedOptions, SettingsProblems};
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
-  barlow probe --weights run/encoder.safetensors --train fashion-mnist:train --test fashion-mnist:test
+  barlow probe --weights run/encoder.safetensors --train fashion-mnist --test fashion-mnist:test
   barlow probe --weights resnet50.pth --train places/train --test places/val --protocol paper
-  barlow probe --weights resnet50.pth --multi-label --train voc:VOC2007:trainval --test voc:VOC2007:test
+  barlow probe --weights resnet50.pth --multi-label --train voc:VOC2007 --test voc:VOC2007:test
 
 Protocols, each on the frozen encoder:
-  fast   features of centre crops, standardised on the training set; L-BFGS, its decay chosen among
-         1e-1 to 1e-5 on a tenth of the training set that is held out, then trained on all of it
+  fast   features of centre crops, standardised on the training set; L-BFGS, its decay chosen
+         among 1e-1 to 1e-5 on a held-out tenth of the training set, then trained on all of it
   sgd    the same features; SGD at 0.1 along a cosine, momentum 0.9, 30 epochs, batches of 256
-  paper  random crops and mirror images through the encoder; SGD at 0.3 along a cosine, momentum 0.9,
-         weight decay 1e-6, 100 epochs, batches of 256 (official evaluate.py)
+  paper  random crops and mirror images through the encoder; SGD at 0.3 along a cosine,
+         momentum 0.9, weight decay 1e-6, 100 epochs, batches of 256 (official evaluate.py)
 --multi-label: a linear SVM a class on features of length 1, its cost chosen by three-fold \
 cross-validation, and mean average precision, as VISSL on VOC07. Several pairs of --train and --test \
 make one table.")]
 pub struct ProbeArguments {
-    /// Which encoder.
-    #[command(flatten)]
-    pub encoder: EncoderOptions,
     /// Labelled images to learn from: a source, as for `barlow pretrain --data`; with --multi-label
     /// `voc:DIR[:SPLIT]`, or a .csv or .jsonl list with several labels an image
     #[arg(long, value_name = "SRC", required = true)]
@@ -68,6 +65,9 @@ pub struct ProbeArguments {
     /// Print the result as one JSON document on stdout
     #[arg(long)]
     pub json: bool,
+    /// Which encoder.
+    #[command(flatten)]
+    pub encoder: EncoderOptions,
 }
 
 /// How the classifier is trained.
