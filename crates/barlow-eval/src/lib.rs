@@ -20,6 +20,7 @@ mod diagnosis;
 mod dimensions;
 mod error;
 mod features;
+mod held_out;
 mod knn;
 mod linear;
 mod measure;
@@ -29,7 +30,7 @@ mod neighbours;
 mod pairs;
 mod rows;
 mod spectrum;
-mod subset;
+
 mod svm;
 mod tiles;
 mod total_correlation;
@@ -55,6 +56,6 @@ pub use neighbours::{Neighbours, nearest};
 pub use pairs::Pairs;
 pub use rows::{Rows, RowsError};
 pub use spectrum::{Spectrum, effective_rank};
-pub use subset::balanced_subset;
+
 pub use svm::{SvmConfig, SvmOutcome, train_svm};
 pub use total_correlation::TotalCorrelation;

@@ -51,7 +51,7 @@ impl Decay {
 pub struct FinetuneConfig {
     /// Passes over the images.
     pub epochs: u64,
-    /// Images in a step; as many as there are, if there are fewer.
+    /// The most images in a step, see [`even_batches`].
     pub batch_size: usize,
     /// The highest rates.
     pub rates: SupervisedRates,
@@ -163,8 +163,6 @@ pub struct Finetuned {
     pub classifier: Classifier,
     /// Each epoch of the way.
     pub epochs: Vec<FinetuneEpoch>,
-    /// Images in a step.
-    pub batch_size: usize,
     /// Images that could not be decoded; others stood in for them.
     pub bad_images: Vec<BadImage>,
 }
@@ -180,10 +178,19 @@ pub fn crop_and_flip() -> ViewConfig {
     }
 }
 
+/// How many images a step has, and how many steps an epoch: as many steps as evaluate.py makes, whose
+/// last batch is incomplete, but all batches of one size, so that few images are left out (less than
+/// one a step, others in each epoch).
+///
+/// # Range
+/// - `images` and `most`: at least 1
+pub fn even_batches(images: usize, most: usize) -> [usize; 2] {
+    let steps = images.div_ceil(most);
+    [images / steps, steps]
+}
+
 /// Trains a classifier on the labelled images of `source`, the first view of `pipeline` each, from the
 /// beginning or from a saved state.
-///
-/// The images of an incomplete last batch are left out of an epoch, others each time.
 ///
 /// # Errors
 /// If the images cannot be loaded, the loss is not finite, or the state cannot be saved or taken back.
@@ -200,7 +207,7 @@ pub fn finetune(
     hooks: FinetuneHooks,
 ) -> Result<FinetuneEnd, FinetuneError> {
     let FinetuneHooks { observe, save, interrupted } = hooks;
-    let batch_size = config.batch_size.min(source.len());
+    let [batch_size, _] = even_batches(source.len().max(1), config.batch_size.max(1));
     let loader = Loader::new(
         Arc::clone(source),
         pipeline,
@@ -261,7 +268,40 @@ pub fn finetune(
     Ok(FinetuneEnd::Finished(Finetuned {
         classifier: training.classifier(),
         epochs: state.epochs,
-        batch_size,
         bad_images: loader.drain_bad_images(),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_are_as_many_as_with_an_incomplete_last_one_and_all_alike() {
+        for (images, most, expected) in [
+            (600, 256, [200, 3]),
+            (500, 256, [250, 2]),
+            (60_000, 256, [255, 235]),
+            (512, 256, [256, 2]),
+            (10, 256, [10, 1]),
+            (7, 1, [1, 7]),
+        ] {
+            assert_eq!(even_batches(images, most), expected);
+            let left = images - expected[0] * expected[1];
+            assert!(left < expected[1], "{left} of {images}");
+        }
+    }
+
+    #[test]
+    fn the_papers_steps_fall_after_their_epochs() {
+        let decay = Decay::Steps { after: vec![12, 16], factor: 0.2 };
+        let shares = [0, 11, 12, 15, 16, 19].map(|epoch| decay.share(epoch, 20));
+        for (found, expected) in shares.iter().zip([1.0, 1.0, 0.2, 0.2, 0.04, 0.04]) {
+            assert!((found - expected).abs() < 1e-12);
+        }
+        // torch.optim.lr_scheduler.CosineAnnealingLR, T_max 4, stepped after each epoch.
+        for (epoch, expected) in [1.0, 0.853_553_39, 0.5, 0.146_446_61].into_iter().enumerate() {
+            assert!((Decay::Cosine.share(epoch as u64, 4) - expected).abs() < 1e-8);
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! A trained encoder opened for evaluation: its device, how it sees images, and what it makes of
 //! them.
 
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -13,6 +15,7 @@ use barlow_train::represent::{RepresentConfig, represent};
 use barlow_weights::EncoderFacts;
 use burn::tensor::Device;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::arguments::EncoderChoice;
 use crate::commands::output;
@@ -24,6 +27,12 @@ use crate::weights_file::WeightsFile;
 
 /// The fewest images that keep a processor busy; results do not depend on it.
 const BATCH_SIZE: usize = 256;
+
+/// SHA-256 of a file, in hexadecimal.
+fn checksum(path: &Path) -> io::Result<String> {
+    let digest = Sha256::digest(std::fs::read(path)?);
+    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+}
 
 /// How images become what an encoder sees.
 pub(crate) fn evaluation_pipeline(
@@ -54,6 +63,8 @@ pub(crate) struct Frozen {
     pub(crate) device: Device,
     pub(crate) precision: Precision,
     pub(crate) workers: usize,
+    /// SHA-256 of the file of the weights, in hexadecimal.
+    checksum: String,
     image_size: usize,
     resize: usize,
     decode: DecodeOptions,
@@ -92,6 +103,7 @@ impl Frozen {
             precision: Precision::of(&choice.precision, &device),
             device,
             workers: images::workers(choice.workers),
+            checksum: checksum(&choice.weights).with_context(unusable)?,
             image_size,
             resize,
             decode: files.decode,
@@ -176,9 +188,16 @@ impl Frozen {
         Ok([train, test])
     }
 
+    /// The facts of the file with the size of images as they are seen here.
+    pub(crate) fn seen_facts(&self) -> EncoderFacts {
+        let Self { image_size, resize, .. } = *self;
+        EncoderFacts { image_size, resize, ..self.facts.clone() }
+    }
+
     /// How images were seen, for a protocol that is printed beside a number.
     pub(crate) fn protocol(&self) -> Value {
         json!({
+            "weights": self.checksum,
             "encoder": self.facts.encoder.name.as_str(),
             "width": self.facts.encoder.width,
             "objective": self.facts.objective,

@@ -8,8 +8,8 @@ use super::objective::Shape;
 use super::{Lbfgs, LinearClassifier, LinearConfig, LinearOptimizer, LinearSetting, sgd};
 use crate::error::EvalError;
 use crate::features::Features;
+use crate::held_out::held_out;
 use crate::metrics::top_k_accuracy;
-use crate::subset::held_out;
 
 /// The largest number that a class may have: a classifier has weights for all smaller ones.
 const MOST_CLASSES: usize = 1 << 16;

@@ -8,7 +8,6 @@ use barlow_eval::Features;
 use barlow_train::interrupt::{Interrupt, Signal};
 use barlow_train::represent::Representations;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::output;
 use super::progress::Progress;
@@ -41,7 +40,6 @@ pub fn embed(arguments: &EmbedArguments) -> anyhow::Result<Exit> {
     let source = frozen.source(&arguments.data)?;
     let mut facts = frozen.protocol();
     facts["images"] = json!(source.fingerprint());
-    facts["weights"] = json!(checksum(&choice.weights)?);
     facts["version"] = json!(env!("CARGO_PKG_VERSION"));
     let mut pieces = Pieces::open(out, &facts, arguments.overwrite)?;
     if pieces.done() > 0 {
@@ -112,12 +110,6 @@ fn gather(
         pieces.add(&piece, len)?;
     }
     Ok(None)
-}
-
-/// SHA-256 of a file, in hexadecimal.
-fn checksum(path: &std::path::Path) -> anyhow::Result<String> {
-    let digest = Sha256::digest(std::fs::read(path)?);
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn report(

@@ -10,7 +10,7 @@ use barlow_data::source::{Source, Subset};
 use barlow_eval::align_labels;
 use barlow_nn::{Classifier, Encoder, Initializer, LinearClassifier, encoder_file};
 use barlow_train::finetune::{
-    Decay, FinetuneConfig, FinetuneEnd, FinetuneEvent, FinetuneHooks, crop_and_flip,
+    Decay, FinetuneConfig, FinetuneEnd, FinetuneEvent, FinetuneHooks, crop_and_flip, even_batches,
     finetune as train,
 };
 use barlow_train::interrupt::Interrupt;
@@ -72,7 +72,7 @@ pub(super) fn run(
     let labelled = Subset::labelled(Arc::clone(&pair.train));
     let part: Arc<dyn Source> =
         Arc::new(Subset::fraction(labelled, choice.percent / 100.0, choice.seed));
-    let request = request(choice, &frozen, &*part);
+    let request = request(choice, &frozen, &*part, &*pair.test);
     let folder =
         Folder::open(place, if choice.is_frozen { "probe" } else { "finetune" }, &request)?;
     let unwritable = || format!("`{}` cannot be written", folder.path().display());
@@ -119,7 +119,18 @@ pub(super) fn run(
 }
 
 /// What was asked for: the protocol that stands beside the score.
-fn request(choice: &FinetuneChoice, frozen: &Frozen, part: &dyn Source) -> Value {
+fn request(
+    choice: &FinetuneChoice,
+    frozen: &Frozen,
+    part: &dyn Source,
+    test: &dyn Source,
+) -> Value {
+    let [batch_size, steps_per_epoch] = even_batches(part.len(), choice.batch_size);
+    let mut seen = frozen.protocol();
+    if choice.from_scratch {
+        seen["objective"] = json!("none");
+        seen["epoch"] = json!(0);
+    }
     json!({
         "encoder": match choice {
             FinetuneChoice { is_frozen: true, .. } => "frozen",
@@ -129,9 +140,11 @@ fn request(choice: &FinetuneChoice, frozen: &Frozen, part: &dyn Source) -> Value
         "percent": choice.percent,
         "train_images": part.len(),
         "train": part.fingerprint(),
+        "test": test.fingerprint(),
         "seed": choice.seed,
         "epochs": choice.epochs,
-        "batch_size": choice.batch_size.min(part.len()),
+        "batch_size": batch_size,
+        "steps_per_epoch": steps_per_epoch,
         "optimizer": "sgd",
         "momentum": MOMENTUM,
         "encoder_learning_rate": choice.encoder_learning_rate,
@@ -139,7 +152,7 @@ fn request(choice: &FinetuneChoice, frozen: &Frozen, part: &dyn Source) -> Value
         "weight_decay": choice.weight_decay,
         "schedule": choice.decay,
         "views": "random crop, mirror image",
-        "seen": frozen.protocol(),
+        "seen": seen,
         "version": env!("CARGO_PKG_VERSION"),
     })
 }
@@ -217,7 +230,7 @@ fn facts(frozen: &Frozen, choice: &FinetuneChoice) -> EncoderFacts {
         true => "cross-entropy".to_owned(),
         false => format!("{}, then cross-entropy", frozen.facts.objective),
     };
-    EncoderFacts { objective, ..frozen.facts.clone() }
+    EncoderFacts { objective, epoch: choice.epochs, ..frozen.seen_facts() }
 }
 
 fn in_words(choice: &FinetuneChoice, judged: &Classified, document: &Value) -> String {
