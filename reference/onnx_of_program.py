@@ -52,6 +52,8 @@ def main() -> int:
             ("dynamic", [], "normalised"),
             ("fixed", ["--batch", str(BATCH)], "normalised"),
             ("folded", ["--fold-batch-norm"], "normalised"),
+            ("of any size", ["--dynamic-size"], "normalised"),
+            ("with projector", ["--projector"], "normalised"),
             ("normalising", ["--normalise"], "values"),
         ]:
             path = folder / f"{model}.onnx"

@@ -185,7 +185,7 @@ pub fn crop_and_flip() -> ViewConfig {
 /// # Range
 /// - `images` and `most`: at least 1
 pub fn even_batches(images: usize, most: usize) -> [usize; 2] {
-    let steps = images.div_ceil(most);
+    let steps = images.div_ceil(most).max(1);
     [images / steps, steps]
 }
 

@@ -118,7 +118,10 @@ impl Probe {
         let total = bank.len() + queries.map_or(0, |queries| queries.len());
         let mut bad_images = Vec::new();
         let mut features = |source: &Arc<dyn Source>, before: usize| {
-            let mut progress = |done| progress(before + done, total);
+            let mut progress = |done| {
+                progress(before + done, total);
+                true
+            };
             let (source, pipeline) = (Arc::clone(source), Arc::clone(pipeline));
             represent(&network.encoder, source, pipeline, device, config, &mut progress).map(
                 |(features, bad)| {

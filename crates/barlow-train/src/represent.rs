@@ -31,12 +31,14 @@ pub enum RepresentError {
     #[error(transparent)]
     Load(#[from] LoadError),
     /// There is not one image to represent.
-    #[error("none of {images} images can be decoded, the first being `{first}`")]
+    #[error("none of {images} images can be used; `{first}`: {reason}")]
     NothingDecodes {
         /// How many there are.
         images: usize,
         /// The name of the first.
         first: String,
+        /// What is wrong with it.
+        reason: String,
     },
     /// The representations cannot be judged.
     #[error("representations cannot be judged")]
@@ -94,7 +96,7 @@ impl Iterator for Representations<'_> {
 
 /// The representation of every readable image of `source`, with the images that were left out.
 ///
-/// `progress` is told the number of images done after each batch.
+/// `progress` is told the number of images done after each batch, and may end it there by `false`.
 ///
 /// # Errors
 /// If loading as a whole fails or no image can be decoded; a single bad image is left out and
@@ -105,10 +107,9 @@ pub fn represent(
     pipeline: Arc<ViewPipeline>,
     device: &Device,
     config: RepresentConfig,
-    progress: &mut dyn FnMut(usize),
+    progress: &mut dyn FnMut(usize) -> bool,
 ) -> Result<(Features, Vec<BadImage>), RepresentError> {
     let images = source.len();
-    let first = if images > 0 { source.name(0) } else { String::new() };
     let mut batches = Representations::new(encoder, source, pipeline, device, config);
     let mut features = Features::default();
     while let Some(batch) = batches.next().transpose()? {
@@ -116,10 +117,14 @@ pub fn represent(
         features.values.extend(batch.values);
         features.ids.extend(batch.ids);
         features.labels.extend(batch.labels);
-        progress(features.len());
+        if !progress(features.len()) {
+            break;
+        }
     }
     if features.is_empty() {
-        return Err(RepresentError::NothingDecodes { images, first });
+        let bad = batches.drain_bad_images().into_iter().next();
+        let (first, reason) = bad.map(|bad| (bad.name, bad.reason)).unwrap_or_default();
+        return Err(RepresentError::NothingDecodes { images, first, reason });
     }
     Ok((features, batches.drain_bad_images()))
 }

@@ -274,7 +274,7 @@ impl<'a> Trainer<'a> {
             let (source, pipeline) = (Arc::clone(&run.source), Arc::clone(&run.pipeline));
             let config = represent_config(run);
             let encoder = &network.encoder;
-            match represent(encoder, source, pipeline, device, config, &mut |_| {}) {
+            match represent(encoder, source, pipeline, device, config, &mut |_| true) {
                 Ok((features, _)) => {
                     let rows = rows(&features, 0..features.len(), device);
                     match layer {

@@ -1,11 +1,15 @@
 //! What a linear classifier makes of labelled representations, in words, numbers and a file.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use barlow_eval::{Confusion, EvalError, Features, LinearClassifier, predictions, top_k_accuracy};
 use barlow_weights::FACTS_KEY;
 use barlow_weights::tensor_file::{self, Array, TensorFileError, Tensors};
 use serde_json::{Value, json};
+
+/// Classes that are listed for people.
+const LISTED: usize = 20;
 
 /// Scores of a judged set.
 #[derive(Debug)]
@@ -48,7 +52,9 @@ impl Classified {
             .iter()
             .zip(accuracies)
             .zip(self.confusion.counts.chunks(self.classes.len().max(1)))
-            .map(|((name, accuracy), taken_for)| {
+            .map(|((name, accuracy), counts)| {
+                let taken_for = self.classes.iter().zip(counts).filter(|(_, count)| **count > 0);
+                let taken_for: BTreeMap<&String, &u64> = taken_for.collect();
                 json!({ "name": name, "accuracy": accuracy, "predicted": taken_for })
             })
             .collect();
@@ -70,14 +76,16 @@ impl Classified {
         format!("top-1 {:.2} %{top_5} of {} images", 100.0 * self.top_1, self.images)
     }
 
-    /// The accuracy of each class, the worst first, a line each.
+    /// The accuracy of each class, the worst first, a line each; of many classes the worst only.
     pub(crate) fn by_class(&self) -> Vec<String> {
         let accuracies = self.confusion.class_accuracies().into_iter();
         let known = self.classes.iter().zip(accuracies);
         let mut known: Vec<(&String, f64)> =
             known.filter_map(|(name, accuracy)| Some((name, accuracy?))).collect();
         known.sort_by(|a, b| a.1.total_cmp(&b.1));
-        known.iter().map(|(name, a)| format!("  {name}: {:.2} %", 100.0 * a)).collect()
+        let line =
+            |(name, accuracy): &(&String, f64)| format!("  {name}: {:.2} %", 100.0 * accuracy);
+        known.iter().take(LISTED).map(line).collect()
     }
 }
 

@@ -34,16 +34,16 @@ impl Table<'_> {
     /// Writes the table to `path`, which is replaced when all is written; formats that hold numbers
     /// only get names and labels in a second file (see [`Format::has_names`]).
     pub(crate) fn write(&self, format: Format, path: &Path) -> anyhow::Result<()> {
+        // First, so that whoever finds the table finds the names.
+        if !format.has_names() {
+            self.put(&format.names_of(path), |out| text::write_names(self, out))?;
+        }
         self.put(path, |out| match format {
             Format::Parquet => parquet::write(self, out),
             Format::Npy => npy::write(self, out),
             Format::Safetensors => safetensors::write(self, out),
             Format::Csv => text::write(self, out),
-        })?;
-        if !format.has_names() {
-            self.put(&format.names_of(path), |out| text::write_names(self, out))?;
-        }
-        Ok(())
+        })
     }
 
     /// Writes a file under another name first.

@@ -62,6 +62,11 @@ pub struct Usage {
     hint: Option<String>,
 }
 
+/// A signal ended the command, and there was nothing to save.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("interrupted")]
+pub struct Interrupted(pub Signal);
+
 /// A message with advice, for an error that is no wrong usage: as the error itself, or as its
 /// context.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -115,7 +120,9 @@ pub fn exit_of(error: &anyhow::Error) -> Exit {
     let is_usage = error.downcast_ref::<Usage>().is_some()
         || error.downcast_ref::<SettingsProblems>().is_some()
         || error.chain().any(|cause| cause.is::<SettingsProblems>() || cause.is::<SpecError>());
-    if is_usage {
+    if let Some(Interrupted(signal)) = error.downcast_ref() {
+        (*signal).into()
+    } else if is_usage {
         Exit::Usage
     } else if error.chain().any(is_broken_pipe) {
         Exit::Done

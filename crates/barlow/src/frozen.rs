@@ -1,9 +1,10 @@
 //! A trained encoder opened for evaluation: its device, how it sees images, and what it makes of
 //! them.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, bail};
 use barlow_data::decode::DecodeOptions;
@@ -11,6 +12,7 @@ use barlow_data::source::{OpenOptions, Source};
 use barlow_data::views::{RangeConfig, ViewConfig, ViewPipeline, ViewPipelineConfig};
 use barlow_eval::{Features, align_labels};
 use barlow_nn::{Encoder, Precision};
+use barlow_train::interrupt::Interrupt;
 use barlow_train::represent::{RepresentConfig, represent};
 use barlow_weights::EncoderFacts;
 use burn::tensor::Device;
@@ -21,12 +23,28 @@ use crate::arguments::EncoderChoice;
 use crate::commands::output;
 use crate::commands::progress::Progress;
 use crate::devices::DeviceChoice;
-use crate::exit::Advised;
+use crate::exit::{Advised, Interrupted};
 use crate::images;
 use crate::weights_file::WeightsFile;
 
 /// The fewest images that keep a processor busy; results do not depend on it.
 const BATCH_SIZE: usize = 256;
+
+/// Whether this process was asked to end; it takes over the signals when it is first called.
+pub(crate) fn interrupt() -> anyhow::Result<Interrupt> {
+    static INTERRUPT: Mutex<Option<Interrupt>> = Mutex::new(None);
+    let mut installed = INTERRUPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if installed.is_none() {
+        *installed = Some(Interrupt::install().context("signals cannot be caught")?);
+    }
+    installed.clone().context("signals cannot be caught")
+}
+
+/// The names of the classes that some image has.
+fn classes_of(source: &dyn Source) -> BTreeSet<&str> {
+    let labels: BTreeSet<usize> = (0..source.len()).filter_map(|id| source.label(id)).collect();
+    labels.iter().filter_map(|&label| source.classes().get(label)).map(String::as_str).collect()
+}
 
 /// SHA-256 of a file, in hexadecimal.
 fn checksum(path: &Path) -> io::Result<String> {
@@ -108,7 +126,7 @@ impl Frozen {
             resize,
             decode: files.decode,
             range: files.range,
-            max_images: choice.max_images,
+            max_images: choice.max_images.unwrap_or(0),
             batch_size: choice.batch_size.unwrap_or(BATCH_SIZE),
             facts,
         };
@@ -142,10 +160,19 @@ impl Frozen {
             train: images::open_labelled(train, &options)?,
             test: images::open_labelled(test, &options)?,
         };
-        if !pair.test.classes().iter().any(|class| pair.train.classes().contains(class)) {
+        let known = classes_of(&*pair.train);
+        if classes_of(&*pair.test).is_disjoint(&known) {
             bail!(Advised::new(
-                format!("no class of `{test}` is a class of `{train}`"),
+                format!("no image of `{test}` has a class of the images of `{train}`"),
                 "classes are compared by name: see both with `barlow data`"
+            ));
+        }
+        if self.max_images > 0 && known.len() < pair.train.classes().len() {
+            output::message(&format!(
+                "warning: the first {} images of `{train}` show {} of its {} classes",
+                self.max_images,
+                known.len(),
+                pair.train.classes().len()
             ));
         }
         Ok(pair)
@@ -164,11 +191,19 @@ impl Frozen {
         progress: &Progress,
     ) -> anyhow::Result<Features> {
         let (source, total) = (Arc::clone(source), source.len());
-        let mut show = |done| progress.evaluating(done, total);
+        let interrupt = interrupt()?;
+        let mut show = |done| {
+            progress.evaluating(done, total);
+            interrupt.requested().is_none()
+        };
         let pipeline = self.pipeline(vec![])?;
         let (encoder, device) = (&self.encoder, &self.device);
         let (features, bad) =
             represent(encoder, source, pipeline, device, self.config(), &mut show)?;
+        if let Some(signal) = interrupt.requested() {
+            progress.clear();
+            bail!(Interrupted(signal));
+        }
         for image in bad {
             output::message(&format!("warning: `{}` is skipped: {}", image.name, image.reason));
         }
@@ -210,6 +245,8 @@ impl Frozen {
 
     /// The same in words: how an image is brought to its size.
     pub(crate) fn seen_in_words(&self) -> String {
-        format!("shorter side to {} px, centre crop of {} px", self.resize, self.image_size)
+        let Self { resize, image_size, precision, .. } = self;
+        let precision = precision.name();
+        format!("shorter side to {resize} px, centre crop of {image_size} px, {precision}")
     }
 }

@@ -210,7 +210,12 @@ impl ModelCard<'_> {
             )?;
         }
         for score in &self.scores {
-            writeln!(f, "- {}", in_one_line(score))?;
+            match score["results"].as_array() {
+                Some(results) if score["accuracy"].is_null() => {
+                    results.iter().try_for_each(|r| writeln!(f, "- {}", in_one_line(r)))?;
+                }
+                _ => writeln!(f, "- {}", in_one_line(score))?,
+            }
         }
         if measured.is_none() && self.scores.is_empty() {
             writeln!(

@@ -1,6 +1,6 @@
 //! An encoder out of any file that is understood: our own, or one of another program.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use barlow_nn::{Encoder, Initializer, ProjectorConfig, Widths, named};
@@ -36,16 +36,11 @@ impl WeightsFile {
         let unusable = || format!("`{}` cannot be used", path.display());
         let mut file = ForeignFile::open(path).with_context(unusable)?;
         let plan = Plan::of(file.contents(), prefix).with_context(unusable)?;
-        if plan.form == Form::Barlow {
-            let (encoder, metadata) = tensor_file::read(path).with_context(unusable)?;
-            let facts = metadata.get(FACTS_KEY).map_or("", String::as_str);
-            let facts: EncoderFacts = serde_json::from_str(facts)
-                .context("what it says of itself is not understood")
-                .with_context(unusable)?;
-            return Ok(Self { facts, encoder, projector: None, plan });
-        }
+        let facts = match (plan.form, file.contents().metadata.get(FACTS_KEY)) {
+            (Form::Barlow, Some(text)) => own_facts(text, &plan).with_context(unusable)?,
+            _ => foreign_facts(&plan),
+        };
         let imported = plan.load(&mut file).with_context(unusable)?;
-        let facts = foreign_facts(&plan);
         Ok(Self { facts, encoder: imported.encoder, projector: imported.projector, plan })
     }
 
@@ -57,6 +52,27 @@ impl WeightsFile {
         let encoder = Encoder::new(&self.facts.encoder, &Initializer::new(0, device));
         Ok(named::load(encoder, &self.encoder, "")?)
     }
+}
+
+/// What our own file says of itself; nothing is made room for that its tensors do not fill.
+fn own_facts(text: &str, plan: &Plan) -> anyhow::Result<EncoderFacts> {
+    let facts: EncoderFacts =
+        serde_json::from_str(text).context("what it says of itself is not understood")?;
+    let zero_init_residual = facts.encoder.zero_init_residual;
+    let found = EncoderConfig { zero_init_residual, ..plan.encoder.clone() };
+    ensure!(
+        facts.encoder == found,
+        "it says that it holds {}, and its tensors are {}",
+        in_words(&facts.encoder),
+        in_words(&found)
+    );
+    let channels = found.channels;
+    let is_finite = |values: &[f32]| values.iter().all(|value| value.is_finite());
+    ensure!(
+        [&facts.mean, &facts.std].iter().all(|v| v.len() == channels && is_finite(v)),
+        "its mean and deviation are not one number for each of {channels} channel(s)"
+    );
+    Ok(facts)
 }
 
 /// What is taken of weights that say nothing of their images: ImageNet's mean and deviation; 224 px
@@ -80,14 +96,25 @@ fn foreign_facts(plan: &Plan) -> EncoderFacts {
     }
 }
 
-/// The projector that was trained with an encoder: in the file itself, or in the newest checkpoint of
-/// the run that wrote it.
+/// Where `import` puts the projector of an encoder's file: `x.safetensors` has
+/// `x.projector.safetensors`.
+pub(crate) fn projector_beside(path: &Path) -> PathBuf {
+    path.with_extension("projector.safetensors")
+}
+
+/// The projector that was trained with an encoder: in the file itself, beside it, or in the newest
+/// checkpoint of the run that wrote it.
 ///
 /// # Errors
 /// If there is none, or the checkpoint is of other weights.
 pub(crate) fn projector_of(path: &Path, file: &WeightsFile) -> anyhow::Result<Tensors> {
     if let Some(projector) = &file.projector {
         return Ok(projector.clone());
+    }
+    let beside = projector_beside(path);
+    if beside.exists() {
+        let unusable = || format!("`{}` cannot be used", beside.display());
+        return Ok(tensor_file::read(&beside).with_context(unusable)?.0);
     }
     let checkpoints = path.parent().unwrap_or(Path::new("")).join("checkpoints");
     let Some(loaded) = checkpoint::load_newest(&Disk, &checkpoints)? else {

@@ -199,7 +199,9 @@ fn an_interrupted_run_says_how_far_it_is_and_goes_on_from_there() {
     playground
         .run(&embed("synthetic:5999", "stopped.csv"))
         .assert(1, &["holds the beginning of something else", "--overwrite"]);
-    playground.run(&line).assert(0, &["going on behind"]);
+    // Begun anew only for something else.
+    let replace = [&line[..], &["--overwrite"]].concat();
+    playground.run(&replace).assert(0, &["going on behind"]);
     let [calm, stopped] =
         ["calm.csv", "stopped.csv"].map(|n| fs::read(playground.path(n)).unwrap());
     assert!(calm == stopped, "the tables differ");

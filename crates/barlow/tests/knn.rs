@@ -77,6 +77,18 @@ fn people_read_a_line() {
     assert_eq!(ended.stdout.lines().count(), 1);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_it_with_its_own_code() {
+    let line = ["knn", "--weights", "run/encoder.safetensors", "--train", "synthetic:60000"];
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let mut child = trained().start(&line);
+        std::thread::sleep(std::time::Duration::from_millis(700));
+        support::signal(&child, signal);
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+    }
+}
+
 #[test]
 fn several_k_come_from_one_search() {
     let result = knn(&["--json", "--k=1,20,200"]).json();

@@ -86,7 +86,7 @@ fn the_classifier_that_is_saved_has_the_accuracy_that_is_printed() {
         // Rows of the confusion matrix hold each class's images.
         let classes = found["classes"].as_array().unwrap();
         let taken_for = |class: &Value| -> u64 {
-            class["predicted"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).sum()
+            class["predicted"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum()
         };
         assert_eq!(classes.iter().map(taken_for).sum::<u64>(), 200);
     }
@@ -192,7 +192,9 @@ fn fine_tuning_that_was_interrupted_ends_with_the_same_bytes() {
         assert!(whole.unwrap() == stopped.unwrap(), "{name} differs");
     }
     let other = [&["--epochs=7"], &options[1..], &["--out=stopped", "--resume"]].concat();
-    playground.run(&line("finetune", &other)).assert(2, &["was begun with other options"]);
+    playground
+        .run(&line("finetune", &other))
+        .assert(2, &["was begun with other options", "`epochs`: 6 then, 7 now"]);
     playground
         .run(&line("finetune", &stopped))
         .assert(1, &["`stopped` is not empty", "--resume", "--overwrite"]);
@@ -243,6 +245,10 @@ fn several_labels_an_image_are_judged_by_average_precision() {
     let mean = precisions.sum::<f64>() / 2.0;
     assert!((found["mean_average_precision"].as_f64().unwrap() - mean).abs() < 1e-12);
     assert_eq!(found["protocol"]["folds"], 3);
+    // Too few images of a class.
+    list("few.csv", 0..5);
+    let few = [&arguments[..4], &["--train=few.csv", "--test=test.csv"]].concat();
+    playground.run(&few).assert(1, &["3 show `even` and 2 do not", "needs 3 of each"]);
     // A mistake in a list is named by its line.
     fs::write(playground.path("bad.csv"), "path,even\nphotos/001.png,5\n").unwrap();
     let arguments =

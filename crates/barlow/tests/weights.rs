@@ -94,6 +94,19 @@ fn the_projector_is_that_of_the_run() {
         ("3.weight", vec![32, 32]),
     ];
     assert_eq!(projector, expected.map(|(name, shape)| (name.to_owned(), shape)));
+    // It comes back out of each format, and is kept beside an imported encoder.
+    let line = [&export("torch", "both.pth")[..], &["--projector"]].concat();
+    playground.run(&line).assert(0, &[]);
+    for from in ["both.safetensors", "both.pth"] {
+        let again = format!("{from}.again.safetensors");
+        let found = playground.run(&["import", from, "--out", &again, "--json"]).json();
+        assert_eq!(found["left"].as_object().unwrap().len(), 0, "{found}");
+        assert_eq!(tensors(&again), tensors(WEIGHTS));
+        let weights = ["export", "--weights", &again, "--format=safetensors", "--projector"];
+        let out = format!("{from}.out.safetensors");
+        playground.run(&[&weights[..], &["--out", &out]].concat()).assert(0, &[]);
+        assert_eq!(tensors(&out), tensors("both.safetensors"));
+    }
     // Away from its run nobody knows it.
     fs::create_dir_all(playground.path("away")).unwrap();
     fs::copy(playground.path(WEIGHTS), playground.path("away/encoder.safetensors")).unwrap();
@@ -115,7 +128,7 @@ fn a_model_card_stands_beside_every_export() {
     fs::write(playground.path("knn.json"), playground.run(&knn).stdout).unwrap();
     let line = [&export("onnx", "card.onnx")[..], &["--score=knn.json"]].concat();
     playground.run(&line).assert(0, &[]);
-    let card = fs::read_to_string(playground.path("card.md")).unwrap();
+    let card = fs::read_to_string(playground.path("card.onnx.md")).unwrap();
     for part in [
         "resnet18, width 4, small stem, 3 channel(s)",
         "| input | `[n, 3, 16, 16]`, f32 |",
@@ -130,7 +143,7 @@ fn a_model_card_stands_beside_every_export() {
     }
     playground.run(&line).assert(1, &["`card.onnx` is there already"]);
     fs::remove_file(playground.path("card.onnx")).unwrap();
-    playground.run(&line).assert(1, &["`card.md` is there already"]);
+    playground.run(&line).assert(1, &["`card.onnx.md` is there already"]);
     fs::write(playground.path("no.json"), "[1]").unwrap();
     let line = [&export("onnx", "other.onnx")[..], &["--score=no.json"]].concat();
     playground.run(&line).assert(1, &["`no.json` is no result of `--json`"]);
@@ -162,6 +175,30 @@ fn a_run_begins_with_the_weights_it_is_given() {
         .assert(1, &["holds resnet18, width 4", "small stem, 1 channel(s)", "data.channels=3"]);
     assert!(!playground.path("run").exists(), "nothing is written");
     playground.run(&tiny(&["--init=nowhere.pth"])).assert(1, &["`nowhere.pth` cannot be used"]);
+}
+
+#[test]
+fn a_file_that_says_more_than_it_holds_is_refused_before_memory_is_taken() {
+    let playground = trained();
+    let mut bytes = playground.encoder();
+    let text = br#"\"width\":4"#;
+    let at = bytes.windows(text.len()).position(|window| window == text).unwrap();
+    bytes[at + text.len() - 1] = b'9';
+    fs::write(playground.path("boast.safetensors"), bytes).unwrap();
+    playground.run(&["knn", "--weights=boast.safetensors", "--train=synthetic:20"]).assert(
+        1,
+        &["it says that it holds resnet18, width 9", "its tensors are resnet18, width 4"],
+    );
+}
+
+#[test]
+fn numbers_that_an_import_cannot_know_are_refused() {
+    let playground = trained();
+    let import =
+        |more: &str| playground.run(&["import", WEIGHTS, "--out=imported.safetensors", more]);
+    import("--mean=auto").assert(2, &["`--mean` is not a number for each channel"]);
+    import("--std=0.5").assert(1, &["`--std` has 1 numbers, the encoder 3 channels"]);
+    assert!(!playground.path("imported.safetensors").exists());
 }
 
 #[test]

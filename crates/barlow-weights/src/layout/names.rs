@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::projector::ProjectorPlan;
+use super::projector::{PREFIXES as PROJECTORS, ProjectorPlan};
 use super::{LayoutError, LeftBecause};
 use crate::contents::{Contents, TensorInfo};
 use crate::facts::FACTS_KEY;
@@ -148,7 +148,12 @@ pub(super) fn translated<'a>(
     found: &Found,
 ) -> BTreeMap<String, (&'a str, &'a TensorInfo)> {
     let under = contents.tensors.iter().filter_map(|(name, info)| {
-        let ours = torchvision_name(name.strip_prefix(&found.prefix)?, found.numbering)?;
+        let own = name.strip_prefix(&found.prefix)?;
+        // Without a prefix the projector stands under the same roof.
+        if found.prefix.is_empty() && PROJECTORS.iter().any(|part| own.starts_with(part)) {
+            return None;
+        }
+        let ours = torchvision_name(own, found.numbering)?;
         (!is_counter(&ours) && !is_classifier(&ours)).then_some((ours, (name.as_str(), info)))
     });
     under.collect()

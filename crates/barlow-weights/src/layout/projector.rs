@@ -27,7 +27,8 @@ pub(super) struct Projectors {
 }
 
 /// What projectors are called, beside their encoder.
-const PREFIXES: [&str; 3] = ["projector.", "projection_head.layers.", "projection_head."];
+pub(super) const PREFIXES: [&str; 3] =
+    ["projector.", "projection_head.layers.", "projection_head."];
 
 /// The tensors of a batch norm.
 const NORM: [&str; 4] = ["weight", "bias", "running_mean", "running_var"];

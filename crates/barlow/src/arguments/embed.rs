@@ -21,7 +21,7 @@ pub struct EmbedArguments {
     /// Where the representations go: a .parquet, .npy, .safetensors or .csv file
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
-    /// Replace that file, and begin anew what was cut off
+    /// Replace that file, and what other weights, images or options began there
     #[arg(long)]
     pub overwrite: bool,
     /// Print what was done as one JSON document on stdout

@@ -35,8 +35,8 @@ pub struct EncoderChoice {
     pub image_size: Option<usize>,
     /// Shorter side before the centre crop, pixels; none for the image size.
     pub resize: Option<usize>,
-    /// The first so many images of each source; 0 for all.
-    pub max_images: usize,
+    /// The first so many images of each source; 0 for all, none where it was not given.
+    pub max_images: Option<usize>,
     /// Images that are computed together, if given.
     pub batch_size: Option<usize>,
     /// Where to compute, as [`DeviceChoice`](crate::devices::DeviceChoice) parses it.
@@ -64,7 +64,7 @@ impl EncoderOptions {
             weights: self.weights.clone(),
             image_size: given.size("views.image_size"),
             resize: given.size("views.resize").filter(|&side| side > 0),
-            max_images: given.size("probe.max_images").unwrap_or(0),
+            max_images: given.size("probe.max_images"),
             batch_size: given.size("train.batch_size"),
             device: text("train.device", train.device),
             precision: text("train.precision", train.precision),

@@ -23,7 +23,7 @@ pub enum ExportFormat {
 #[command(after_help = "Example: barlow export --weights run/encoder.safetensors --format onnx \
     --out encoder.onnx
 
-A model card, encoder.md, is written beside it.")]
+A model card, encoder.onnx.md, is written beside it.")]
 pub struct ExportArguments {
     /// The encoder: a run's encoder.safetensors, or a file that `barlow import` reads
     #[arg(long, value_name = "FILE")]
@@ -90,7 +90,8 @@ pub struct ImportArguments {
     /// Side of the images that it was trained on, pixels [default: 224; 32 with a small stem]
     #[arg(long, value_name = "PX", allow_negative_numbers = true)]
     pub image_size: Option<String>,
-    /// Shorter side before the centre crop, pixels [default: 256; 32 with a small stem]
+    /// Shorter side before the centre crop, pixels [default: --image-size, else 256; 32 with a small
+    /// stem]
     #[arg(long, value_name = "PX", allow_negative_numbers = true)]
     pub resize: Option<String>,
     /// Subtracted from each channel of values 0..1 [default: ImageNet's]

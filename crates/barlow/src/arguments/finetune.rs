@@ -125,7 +125,8 @@ impl FinetuneArguments {
         let is_paper = given.text("finetune.schedule") == Some("paper");
         // Of 20 epochs: after 12 and after 16.
         let decay = if is_paper {
-            Decay::Steps { after: vec![epochs * 3 / 5, epochs * 4 / 5], factor: 0.2 }
+            let first = (epochs * 3 / 5).max(1);
+            Decay::Steps { after: vec![first, (epochs * 4 / 5).max(first + 1)], factor: 0.2 }
         } else {
             Decay::Cosine
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use barlow_data::source::{Source, Subset};
 use barlow_eval::Features;
-use barlow_train::interrupt::{Interrupt, Signal};
+use barlow_train::interrupt::Signal;
 use barlow_train::represent::Representations;
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use super::progress::Progress;
 use crate::arguments::EmbedArguments;
 use crate::embeddings::{Format, Pieces, Table};
 use crate::exit::{Advised, Exit};
-use crate::frozen::Frozen;
+use crate::frozen::{Frozen, interrupt};
 
 /// Images of a piece, about: what a run that is cut off may lose.
 const PIECE_IMAGES: usize = 2048;
@@ -27,7 +27,9 @@ pub fn embed(arguments: &EmbedArguments) -> anyhow::Result<Exit> {
     let choice = arguments.check()?;
     let out = &arguments.out;
     let format = Format::of(out)?;
-    let names = (!format.has_names()).then(|| format.names_of(out));
+    // Of a run that was cut off at the very end the names may be there already.
+    let has_names = format.has_names() || Pieces::are_there(out);
+    let names = (!has_names).then(|| format.names_of(out));
     for path in std::iter::once(out).chain(&names).filter(|path| path.exists()) {
         if !arguments.overwrite {
             bail!(Advised::new(
@@ -74,7 +76,7 @@ fn gather(
     source: &Arc<dyn Source>,
     pieces: &mut Pieces,
 ) -> anyhow::Result<Option<Signal>> {
-    let interrupt = Interrupt::install().context("signals cannot be caught")?;
+    let interrupt = interrupt()?;
     let progress = Progress::new();
     let (begin, len) = (pieces.done(), source.len());
     let rest = Subset::of(Arc::clone(source), (begin..len).collect(), "the rest");
@@ -95,6 +97,7 @@ fn gather(
         piece.labels.extend(batch.labels);
         let end = piece.ids.last().map_or(begin, |&id| id as usize + 1);
         progress.evaluating(end, len);
+        warn(&mut batches);
         let signal = interrupt.requested();
         if piece.len() >= PIECE_IMAGES || signal.is_some() {
             pieces.add(&std::mem::take(&mut piece), end)?;

@@ -1,10 +1,11 @@
 //! `barlow export`: an encoder for other programs, with a model card beside it.
 
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use barlow_train::storage::{Disk, write_atomically};
 use barlow_weights::onnx::{self, ExportOptions};
 use barlow_weights::tensor_file::{self, Tensors};
 use barlow_weights::{FACTS_KEY, torch};
@@ -24,10 +25,9 @@ pub fn export(arguments: &ExportArguments) -> anyhow::Result<Exit> {
     let batch = arguments.check()?;
     refuse_useless(arguments, batch)?;
     let out = &arguments.out;
-    let card_path = out.with_extension("md");
-    if card_path == *out {
-        bail!(Usage::new("`--out` is the name of the model card").hint("let it end otherwise"));
-    }
+    let mut card_path = out.as_os_str().to_owned();
+    card_path.push(".md");
+    let card_path = PathBuf::from(card_path);
     refuse_existing([out, &card_path], arguments.overwrite)?;
     let file = WeightsFile::open(&arguments.weights, None)?;
     let projector = match arguments.projector {
@@ -116,20 +116,9 @@ pub(super) fn refuse_existing<'a>(
 /// Writes a file that appears under its name when it is whole.
 pub(super) fn write_whole(
     path: &Path,
-    write: impl FnOnce(&mut BufWriter<File>) -> anyhow::Result<()>,
+    write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let mut unfinished = path.as_os_str().to_owned();
-    unfinished.push(".unfinished");
-    let unfinished = PathBuf::from(unfinished);
-    let all = || -> anyhow::Result<()> {
-        let mut writer = BufWriter::new(File::create(&unfinished)?);
-        write(&mut writer)?;
-        writer.flush()?;
-        writer.get_ref().sync_all()?;
-        Ok(fs::rename(&unfinished, path)?)
-    };
-    all()
-        .inspect_err(|_| drop(fs::remove_file(&unfinished)))
+    write_atomically(&Disk, path, write)
         .with_context(|| format!("`{}` cannot be written", path.display()))
 }
 

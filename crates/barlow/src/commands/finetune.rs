@@ -13,7 +13,6 @@ use barlow_train::finetune::{
     Decay, FinetuneConfig, FinetuneEnd, FinetuneEvent, FinetuneHooks, crop_and_flip, even_batches,
     finetune as train,
 };
-use barlow_train::interrupt::Interrupt;
 use barlow_train::supervised::{SupervisedConfig, SupervisedRates};
 use barlow_weights::EncoderFacts;
 use serde_json::{Value, json};
@@ -24,7 +23,7 @@ use super::progress::Progress;
 use crate::arguments::{FinetuneArguments, FinetuneChoice};
 use crate::classified::{Classified, of_layer, write_classifier};
 use crate::exit::Exit;
-use crate::frozen::Frozen;
+use crate::frozen::{Frozen, interrupt};
 
 /// Official evaluate.py.
 const MOMENTUM: f64 = 0.9;
@@ -114,7 +113,7 @@ pub(super) fn run(
     document["test"] = json!(test);
     document["out"] = json!(folder.path());
     folder.write_scores(&document)?;
-    let words = in_words(choice, &judged, &document);
+    let words = in_words(choice, &frozen, &judged, &document);
     Ok(Ended::Done { document, words })
 }
 
@@ -193,7 +192,7 @@ fn train_on(
         workers: frozen.workers,
         max_bad_image_fraction: 0.01,
     };
-    let interrupt = Interrupt::install().context("signals cannot be caught")?;
+    let interrupt = interrupt()?;
     let progress = Progress::new();
     let state = folder.state()?;
     if state.step > 0 {
@@ -233,7 +232,12 @@ fn facts(frozen: &Frozen, choice: &FinetuneChoice) -> EncoderFacts {
     EncoderFacts { objective, epoch: choice.epochs, ..frozen.seen_facts() }
 }
 
-fn in_words(choice: &FinetuneChoice, judged: &Classified, document: &Value) -> String {
+fn in_words(
+    choice: &FinetuneChoice,
+    frozen: &Frozen,
+    judged: &Classified,
+    document: &Value,
+) -> String {
     let protocol = &document["protocol"];
     let rates = if choice.is_frozen {
         format!("SGD at {}", choice.classifier_learning_rate)
@@ -245,7 +249,7 @@ fn in_words(choice: &FinetuneChoice, judged: &Classified, document: &Value) -> S
     };
     format!(
         "{}: {} ({} % of the labels: {} images, {} epochs, batches of {}, {rates}, momentum \
-         {MOMENTUM}, weight decay {}, {}, random crop and mirror image, seed {})\nfolder: {}",
+         {MOMENTUM}, weight decay {}, {}, random crop and mirror image, seed {}; judged: {})\nfolder: {}",
         protocol["encoder"].as_str().unwrap_or_default(),
         judged.in_words(),
         choice.percent,
@@ -258,6 +262,7 @@ fn in_words(choice: &FinetuneChoice, judged: &Classified, document: &Value) -> S
             Decay::Steps { .. } => "the paper's steps",
         },
         choice.seed,
+        frozen.seen_in_words(),
         document["out"].as_str().unwrap_or_default(),
     )
 }

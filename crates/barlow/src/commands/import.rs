@@ -9,8 +9,8 @@ use serde_json::json;
 use super::export::{refuse_existing, write_whole};
 use super::output;
 use crate::arguments::ImportArguments;
-use crate::exit::{Advised, Exit};
-use crate::weights_file::{WeightsFile, in_words};
+use crate::exit::{Advised, Exit, Usage};
+use crate::weights_file::{WeightsFile, in_words, projector_beside};
 
 /// Writes the encoder of a file as `encoder.safetensors`, and its projector beside it.
 ///
@@ -18,12 +18,24 @@ use crate::weights_file::{WeightsFile, in_words};
 /// If an option is wrong, the file holds no encoder of ours, or the result cannot be written.
 pub fn import(arguments: &ImportArguments) -> anyhow::Result<Exit> {
     let choice = arguments.check()?;
+    for (option, typed, numbers) in
+        [("--mean", &arguments.mean, &choice.mean), ("--std", &arguments.std, &choice.std)]
+    {
+        if typed.is_some() && numbers.is_none() {
+            bail!(
+                Usage::new(format!("`{option}` is not a number for each channel"))
+                    .hint("an import sees no images that could be measured: give numbers")
+            );
+        }
+    }
     let out = &arguments.out;
-    let projector_path = out.with_extension("projector.safetensors");
-    refuse_existing([out], arguments.overwrite)?;
+    let projector_path = projector_beside(out);
+    refuse_existing([out, &projector_path], arguments.overwrite)?;
     let mut file = WeightsFile::open(&arguments.file, arguments.prefix.as_deref())?;
     let facts = &mut file.facts;
-    facts.image_size = choice.image_size.unwrap_or(facts.image_size);
+    if let Some(size) = choice.image_size {
+        (facts.image_size, facts.resize) = (size, size);
+    }
     facts.resize = choice.resize.unwrap_or(facts.resize).max(facts.image_size);
     facts.mean = choice.mean.unwrap_or_else(|| facts.mean.clone());
     facts.std = choice.std.unwrap_or_else(|| facts.std.clone());
@@ -41,7 +53,6 @@ pub fn import(arguments: &ImportArguments) -> anyhow::Result<Exit> {
         Ok(tensor_file::write(&file.encoder, Some((FACTS_KEY, &text)), writer)?)
     })?;
     if let Some(projector) = &file.projector {
-        refuse_existing([&projector_path], arguments.overwrite)?;
         write_whole(&projector_path, |writer| Ok(tensor_file::write(projector, None, writer)?))?;
     }
     let mut left: BTreeMap<String, Vec<&String>> = BTreeMap::new();

@@ -15,6 +15,7 @@ use barlow_eval::{
 };
 use barlow_nn::{Initializer, Pass, Projector, named};
 use barlow_objectives::ObjectiveConfig;
+use barlow_train::finetune::even_batches;
 use barlow_train::represent::rows;
 use burn::tensor::{Tensor, TensorData};
 use serde_json::{Value, json};
@@ -29,6 +30,8 @@ use crate::weights_file::{WeightsFile, projector_config, projector_of};
 
 /// More images than this say little more, and cost more.
 const MOST_IMAGES: usize = 4096;
+/// Images that are computed together in several views; a few are left out where it does not divide.
+const BATCH_SIZE: usize = 64;
 /// Eigenvalues that are printed for people; a program gets all.
 const PRINTED_EIGENVALUES: usize = 8;
 
@@ -48,11 +51,12 @@ pub fn inspect(arguments: &InspectArguments) -> anyhow::Result<Exit> {
         false => None,
     };
     let whole = frozen.source(&arguments.data)?;
-    let source: Arc<dyn Source> = if choice.encoder.max_images == 0 && whole.len() > MOST_IMAGES {
-        Arc::new(Subset::sample(Arc::clone(&whole), MOST_IMAGES, choice.seed))
-    } else {
-        Arc::clone(&whole)
-    };
+    let source: Arc<dyn Source> =
+        if choice.encoder.max_images.is_none() && whole.len() > MOST_IMAGES {
+            Arc::new(Subset::sample(Arc::clone(&whole), MOST_IMAGES, choice.seed))
+        } else {
+            Arc::clone(&whole)
+        };
     let (views, origin, lambda) = distributions(&choice);
     let progress = Progress::new();
     let centre = frozen.represent(&source, &progress)?;
@@ -76,7 +80,8 @@ pub fn inspect(arguments: &InspectArguments) -> anyhow::Result<Exit> {
         written = pictures::draw(folder, &parts, &frozen, &*source, &centre)?;
     }
     let protocol = json!({
-        "images": source.len(),
+        "images": centre.len(),
+        "images_in_views": seen[0].len(),
         "of": whole.len(),
         "views": choice.views,
         "view_distributions": origin,
@@ -124,8 +129,9 @@ fn seen(
     progress: &Progress,
 ) -> anyhow::Result<Vec<Features>> {
     let mut found = vec![Features::default(); views.len()];
+    let [batch_size, _] = even_batches(source.len(), BATCH_SIZE);
     let config = LoaderConfig {
-        batch_size: frozen.config().batch_size.min(source.len()),
+        batch_size,
         workers: frozen.workers,
         seed: choice.seed,
         prefetch: 1,
@@ -252,9 +258,10 @@ fn report(
     }
     let mut lines: Vec<String> = parts.iter().map(Part::in_words).collect();
     lines.push(format!(
-        "protocol: {} of {} images, {} views of each ({}), beta {}, lambda {}, seed {}",
+        "protocol: {} of {} images, {} of them in {} views each ({}), beta {}, lambda {}, seed {}",
         protocol["images"],
         protocol["of"],
+        protocol["images_in_views"],
         protocol["views"],
         protocol["view_distributions"].as_str().unwrap_or_default(),
         protocol["beta"],

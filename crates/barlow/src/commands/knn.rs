@@ -21,8 +21,12 @@ pub fn knn(arguments: &KnnArguments) -> anyhow::Result<Exit> {
     let (bank, queries) = match &choice.test {
         Some(test) => {
             let pair = frozen.pair(&choice.train, test)?;
-            let [bank, queries] = frozen.represent_pair(&pair, &progress)?;
-            (bank, Some(queries))
+            if pair.train.fingerprint() == pair.test.fingerprint() {
+                (frozen.represent(&pair.train, &progress)?, None)
+            } else {
+                let [bank, queries] = frozen.represent_pair(&pair, &progress)?;
+                (bank, Some(queries))
+            }
         }
         None => {
             let source = images::open_labelled(&choice.train, &frozen.options())?;

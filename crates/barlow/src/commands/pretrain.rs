@@ -68,7 +68,7 @@ pub fn pretrain(arguments: &PretrainArguments, registry: &Registry) -> anyhow::R
     loader(&settings, &source, &pipeline)?;
 
     let has_begun = earlier.is_some()
-        && arguments.out.as_ref().is_some_and(|out| out.join("checkpoints").exists());
+        && arguments.out.as_ref().is_some_and(|out| out.join("checkpoints/latest").exists());
     let initial = if has_begun { None } else { initial(&settings)? };
 
     let path = match &arguments.out {

@@ -3,12 +3,19 @@
 mod cached;
 mod multi_label;
 
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context;
+use barlow_eval::LinearClassifier;
 use barlow_train::finetune::Decay;
 use serde_json::{Value, json};
 
+use super::export::{refuse_existing, write_whole};
 use super::finetune::{Ended, Place, run};
 use super::output;
 use crate::arguments::{FinetuneChoice, ProbeArguments, ProbeChoice, ProbeProtocol};
+use crate::classified::write_classifier;
 use crate::exit::{Exit, Usage};
 use crate::frozen::Frozen;
 
@@ -35,11 +42,22 @@ pub fn probe(arguments: &ProbeArguments) -> anyhow::Result<Exit> {
         for (train, test) in pairs {
             match paper(arguments, &choice, [train, test])? {
                 Ok(row) => rows.push(row),
-                Err(exit) => return Ok(exit),
+                Err(exit) => {
+                    report(arguments, &rows)?;
+                    return Ok(exit);
+                }
             }
         }
     } else {
+        if let Some(folder) = &arguments.out {
+            let paths = [CLASSIFIER, SCORES].map(|name| folder.join(name));
+            refuse_existing(&paths, arguments.overwrite)?;
+        }
         let frozen = Frozen::open(&choice.encoder)?;
+        if choice.protocol != ProbeProtocol::MultiLabel {
+            // A mistake in the last pair is found before the first is computed.
+            pairs.clone().try_for_each(|(train, test)| frozen.pair(train, test).map(drop))?;
+        }
         for (train, test) in pairs {
             rows.push(match choice.protocol {
                 ProbeProtocol::MultiLabel => {
@@ -80,6 +98,23 @@ fn refuse_useless(arguments: &ProbeArguments, choice: &ProbeChoice) -> Result<()
     }
 }
 
+const CLASSIFIER: &str = "classifier.safetensors";
+const SCORES: &str = "scores.json";
+
+/// Writes a classifier and what `--json` prints of it.
+fn write_result(
+    folder: &Path,
+    classifier: &LinearClassifier,
+    classes: &[String],
+    document: &Value,
+) -> anyhow::Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("`{}` cannot be made", folder.display()))?;
+    write_whole(&folder.join(CLASSIFIER), |out| {
+        Ok(write_classifier(classifier, classes, &document["protocol"], out)?)
+    })?;
+    write_whole(&folder.join(SCORES), |out| Ok(writeln!(out, "{document:#}")?))
+}
+
 /// The paper's protocol: that of fine-tuning with a frozen encoder.
 fn paper(
     arguments: &ProbeArguments,
@@ -113,6 +148,9 @@ fn paper(
 }
 
 fn report(arguments: &ProbeArguments, rows: &[Row]) -> anyhow::Result<Exit> {
+    if rows.is_empty() {
+        return Ok(Exit::Done);
+    }
     if let ([row], true) = (rows, arguments.json) {
         output::json(&row.document)?;
     } else if arguments.json {

@@ -19,6 +19,12 @@ const FACTS: &str = "facts.json";
 /// Ending of a piece's name, which is the number of source images up to its end.
 const ENDING: &str = ".safetensors";
 
+fn folder_of(out: &Path) -> PathBuf {
+    let mut folder = out.as_os_str().to_owned();
+    folder.push(".unfinished");
+    folder.into()
+}
+
 /// Pieces of one table.
 #[derive(Debug)]
 pub(crate) struct Pieces {
@@ -28,18 +34,19 @@ pub(crate) struct Pieces {
 }
 
 impl Pieces {
-    /// The pieces of the table `out`, those of an earlier run included if it had the same `facts`.
+    /// The pieces of the table `out`, those of an earlier run included if it had the same `facts`;
+    /// pieces of something else are removed only to `replace` them.
     ///
     /// # Errors
     /// If there are pieces of something else, or the folder cannot be used.
-    pub(crate) fn open(out: &Path, facts: &Value, anew: bool) -> anyhow::Result<Self> {
-        let mut folder = out.as_os_str().to_owned();
-        folder.push(".unfinished");
-        let folder = PathBuf::from(folder);
-        if anew && folder.join(FACTS).exists() {
-            fs::remove_dir_all(&folder)?;
-        }
+    pub(crate) fn open(out: &Path, facts: &Value, replace: bool) -> anyhow::Result<Self> {
+        let folder = folder_of(out);
         let unusable = || format!("`{}` cannot be used", folder.display());
+        let earlier = fs::read_to_string(folder.join(FACTS)).ok();
+        let is_other = |text: String| serde_json::from_str(&text).ok().as_ref() != Some(facts);
+        if replace && earlier.is_some_and(is_other) {
+            fs::remove_dir_all(&folder).with_context(unusable)?;
+        }
         fs::create_dir_all(&folder).with_context(unusable)?;
         let path = folder.join(FACTS);
         let facts = serde_json::to_string_pretty(facts)?;
@@ -61,6 +68,11 @@ impl Pieces {
             .collect();
         ends.sort_unstable();
         Ok(Self { folder, ends })
+    }
+
+    /// Whether a run of the table `out` was cut off.
+    pub(crate) fn are_there(out: &Path) -> bool {
+        folder_of(out).join(FACTS).exists()
     }
 
     /// Where they lie.

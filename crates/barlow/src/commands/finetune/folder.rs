@@ -1,14 +1,14 @@
 //! The folder of a training with labels: what it was asked for, its checkpoints, its result.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use barlow_train::checkpoint::{self, Snapshot};
 use barlow_train::finetune::FinetuneState;
 use barlow_train::run_directory::first_free;
-use barlow_train::storage::Disk;
+use barlow_train::storage::{Disk, write_atomically};
 use serde_json::Value;
 
 use super::Place;
@@ -30,6 +30,36 @@ const CHECKPOINTS: &str = "checkpoints";
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
+}
+
+/// Keys of a request that follow from data, weights and program, not from options.
+const FOUND: [&str; 7] =
+    ["train", "test", "train_images", "batch_size", "steps_per_epoch", "seen", "version"];
+
+/// A run goes on as it began: names what differs.
+fn refuse_changes(path: &Path, earlier: &Value, request: &Value) -> anyhow::Result<()> {
+    let none = serde_json::Map::new();
+    let differs = |(key, now): (&String, &Value)| {
+        let then = &earlier[key];
+        (then != now).then(|| (key.clone(), format!("\n  `{key}`: {then} then, {now} now")))
+    };
+    let changes: Vec<(String, String)> =
+        request.as_object().unwrap_or(&none).iter().filter_map(differs).collect();
+    let list: String = changes.iter().map(|(_, line)| line.as_str()).collect();
+    let hint = "give the same to go on, or choose another folder";
+    if changes.iter().any(|(key, _)| !FOUND.contains(&key.as_str())) {
+        bail!(
+            Usage::new(format!("`{}` was begun with other options:{list}", path.display()))
+                .hint(hint)
+        );
+    }
+    if !changes.is_empty() {
+        bail!(Advised::new(
+            format!("`{}` was begun with other images, weights or program:{list}", path.display()),
+            hint
+        ));
+    }
+    Ok(())
 }
 
 impl Folder {
@@ -64,12 +94,9 @@ impl Folder {
         }
         let text = serde_json::to_string_pretty(request)?;
         if asked.exists() && resume {
-            if fs::read_to_string(&asked).with_context(unusable)? != text {
-                bail!(
-                    Usage::new(format!("`{}` was begun with other options", path.display()))
-                        .hint("give the same options to go on, or choose another folder")
-                );
-            }
+            let earlier = fs::read_to_string(&asked).with_context(unusable)?;
+            let earlier: Value = serde_json::from_str(&earlier).unwrap_or_default();
+            refuse_changes(path, &earlier, request)?;
         } else {
             if overwrite {
                 folder.clear().with_context(unusable)?;
@@ -138,10 +165,8 @@ impl Folder {
     pub(super) fn write<E: From<io::Error>>(
         &self,
         name: &str,
-        write: impl FnOnce(&mut BufWriter<File>) -> Result<(), E>,
+        write: impl FnOnce(&mut dyn Write) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut out = BufWriter::new(File::create(self.path.join(name))?);
-        write(&mut out)?;
-        Ok(out.flush()?)
+        write_atomically(&Disk, &self.path.join(name), write)
     }
 }

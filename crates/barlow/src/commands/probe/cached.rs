@@ -1,23 +1,13 @@
 //! Classifiers of representations that are computed once: L-BFGS, or SGD.
 
-use std::fs::{self, File};
-use std::io::{BufWriter, Write};
-use std::path::Path;
-
-use anyhow::Context;
 use barlow_eval::{LinearConfig, LinearOptimizer, LinearOutcome, LinearSetting, Sgd, train_linear};
-use barlow_weights::tensor_file::TensorFileError;
 use serde_json::{Value, json};
 
-use super::Row;
+use super::{Row, write_result};
 use crate::arguments::{ProbeArguments, ProbeChoice, ProbeProtocol};
-use crate::classified::{Classified, write_classifier};
-use crate::commands::export::refuse_existing;
+use crate::classified::Classified;
 use crate::commands::progress::Progress;
 use crate::frozen::Frozen;
-
-const CLASSIFIER: &str = "classifier.safetensors";
-const SCORES: &str = "scores.json";
 
 /// Trains on the first source and judges on the second.
 pub(super) fn judge(
@@ -27,10 +17,6 @@ pub(super) fn judge(
     [train, test]: [&String; 2],
 ) -> anyhow::Result<Row> {
     let out = arguments.out.as_deref();
-    if let Some(folder) = out {
-        let paths = [CLASSIFIER, SCORES].map(|name| folder.join(name));
-        refuse_existing(&paths, arguments.overwrite)?;
-    }
     let pair = frozen.pair(train, test)?;
     let progress = Progress::new();
     let [learnt, judged] = frozen.represent_pair(&pair, &progress)?;
@@ -46,8 +32,7 @@ pub(super) fn judge(
     document["test"] = json!(test);
     document["seen"] = frozen.protocol();
     if let Some(folder) = out {
-        write(folder, &outcome, classes, &document)
-            .with_context(|| format!("`{}` cannot be written", folder.display()))?;
+        write_result(folder, &outcome.classifier, classes, &document)?;
     }
     let mut lines = vec![format!(
         "linear probe: {} ({}; {} training images; {})",
@@ -67,6 +52,7 @@ fn config(choice: &ProbeChoice) -> LinearConfig {
         let optimizer = LinearOptimizer::Sgd(Sgd {
             learning_rate: choice.learning_rate.unwrap_or(default.learning_rate),
             epochs: choice.epochs.unwrap_or(default.epochs),
+            batch_size: choice.encoder.batch_size.unwrap_or(default.batch_size),
             ..default
         });
         let decay = choice.weight_decay.unwrap_or(0.0);
@@ -136,19 +122,4 @@ fn in_words(choice: &ProbeChoice, outcome: &LinearOutcome) -> String {
         LinearOptimizer::Lbfgs(_) => format!("L-BFGS, weight decay {decay}"),
     };
     format!("features standardised on the training set; {how}; seed {}", choice.seed)
-}
-
-fn write(
-    folder: &Path,
-    outcome: &LinearOutcome,
-    classes: &[String],
-    document: &Value,
-) -> Result<(), TensorFileError> {
-    fs::create_dir_all(folder)?;
-    let mut file = BufWriter::new(File::create(folder.join(CLASSIFIER))?);
-    write_classifier(&outcome.classifier, classes, &document["protocol"], &mut file)?;
-    file.flush()?;
-    let mut file = File::create(folder.join(SCORES))?;
-    writeln!(file, "{document:#}")?;
-    Ok(())
 }

@@ -3,16 +3,15 @@
 use anyhow::Context;
 use barlow_data::source::multi_label::MultiLabelSet;
 use barlow_eval::{
-    AveragePrecisions, Features, PrecisionRule, SvmConfig, SvmOutcome, average_precisions,
-    train_svm,
+    AveragePrecisions, EvalError, Features, PrecisionRule, SvmConfig, SvmOutcome,
+    average_precisions, train_svm,
 };
 use serde_json::json;
 
-use super::Row;
+use super::{Row, write_result};
 use crate::arguments::{ProbeArguments, ProbeChoice};
-use crate::classified::write_classifier;
-use crate::commands::export::{refuse_existing, write_whole};
 use crate::commands::progress::Progress;
+use crate::exit::Advised;
 use crate::frozen::Frozen;
 
 /// Trains on the first set and judges on the second.
@@ -22,8 +21,6 @@ pub(super) fn judge(
     frozen: &Frozen,
     [train, test]: [&String; 2],
 ) -> anyhow::Result<Row> {
-    let out = arguments.out.as_ref().map(|folder| folder.join("classifier.safetensors"));
-    refuse_existing(&out, arguments.overwrite)?;
     let open = |spec: &str| {
         MultiLabelSet::open(spec, &frozen.options())
             .with_context(|| format!("the images of `{spec}` cannot be opened"))
@@ -40,7 +37,8 @@ pub(super) fn judge(
     progress.clear();
     let config = SvmConfig { seed: choice.seed, ..SvmConfig::default() };
     let marks = marks(&learnt, &train_features);
-    let svm = train_svm(&train_features, &marks, classes.len(), &config)?;
+    let svm = train_svm(&train_features, &marks, classes.len(), &config)
+        .map_err(|error| named(error, &classes))?;
     let scores = svm.classifier.scores(&test_features.normalised())?;
     let marks = self::marks(&judged, &test_features);
     let precisions = |rule| average_precisions(&scores, &marks, classes.len(), rule);
@@ -70,13 +68,8 @@ pub(super) fn judge(
         "protocol": protocol,
         "seen": frozen.protocol(),
     });
-    if let Some(out) = &out {
-        if let Some(folder) = out.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        write_whole(out, |writer| {
-            Ok(write_classifier(&svm.classifier, &classes, &protocol, writer)?)
-        })?;
+    if let Some(folder) = &arguments.out {
+        write_result(folder, &svm.classifier, &classes, &document)?;
     }
     let percent = |value: Option<f64>| value.map_or("-".into(), |v| format!("{:.2} %", 100.0 * v));
     let mut lines = vec![format!(
@@ -94,6 +87,22 @@ pub(super) fn judge(
         lines_of.map(|((name, ap), cost)| format!("  {name}: {} (cost {cost})", percent(*ap))),
     );
     Ok(Row { words: lines.join("\n"), score: precision.mean, document })
+}
+
+/// A class by its name.
+fn named(error: EvalError, classes: &[String]) -> anyhow::Error {
+    let EvalError::FewImages { class, positive, negative, least } = error else {
+        return error.into();
+    };
+    Advised::new(
+        format!(
+            "of the training images {positive} show `{}` and {negative} do not; cross-validation \
+             needs {least} of each",
+            classes[class]
+        ),
+        "add images, or leave the class out of the lists",
+    )
+    .into()
 }
 
 /// What the images show, `[n, classes]`, for those that could be decoded.
