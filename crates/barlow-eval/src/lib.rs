@@ -2,8 +2,8 @@
 //!
 //! All of it works on plain arrays. With labels ([`Features`]): [`knn()`] lets the nearest neighbours of
 //! each query vote, [`nearest`] names them; [`train_linear`] learns a [`LinearClassifier`] and
-//! [`train_svm`] one for sets whose images show several classes, [`balanced_subset`] gives few labels to
-//! learn from; [`top_k_accuracy`], [`Confusion`] and [`average_precisions`] judge scores.
+//! [`train_svm`] one for sets whose images show several classes; [`top_k_accuracy`], [`Confusion`] and
+//! [`average_precisions`] judge scores.
 //!
 //! What there is to see in features without labels works on [`Rows`]: [`effective_rank`] counts the
 //! directions that are really used, [`Dimensions`] one by one, their [`Spectrum`] together, [`Pairs`] of

@@ -36,7 +36,7 @@ impl Table<'_> {
     pub(crate) fn write(&self, format: Format, path: &Path) -> anyhow::Result<()> {
         // First, so that whoever finds the table finds the names.
         if !format.has_names() {
-            self.put(&format.names_of(path), |out| text::write_names(self, out))?;
+            self.put(&Format::names_of(path), |out| text::write_names(self, out))?;
         }
         self.put(path, |out| match format {
             Format::Parquet => parquet::write(self, out),

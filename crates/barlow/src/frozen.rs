@@ -49,7 +49,7 @@ fn classes_of(source: &dyn Source) -> BTreeSet<&str> {
 /// SHA-256 of a file, in hexadecimal.
 fn checksum(path: &Path) -> io::Result<String> {
     let digest = Sha256::digest(std::fs::read(path)?);
-    Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(digest.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")))
 }
 
 /// How images become what an encoder sees.
@@ -58,7 +58,7 @@ pub(crate) fn evaluation_pipeline(
     image_size: usize,
     resize: usize,
     range: RangeConfig,
-    views: Vec<ViewConfig>,
+    views: &[ViewConfig],
 ) -> anyhow::Result<ViewPipeline> {
     let channels = facts.encoder.channels;
     Ok(ViewPipeline::new(ViewPipelineConfig {
@@ -130,12 +130,12 @@ impl Frozen {
             batch_size: choice.batch_size.unwrap_or(BATCH_SIZE),
             facts,
         };
-        frozen.pipeline(vec![])?;
+        frozen.pipeline(&[])?;
         Ok(frozen)
     }
 
     /// How images become what the encoder sees; without views there is the evaluation's only.
-    pub(crate) fn pipeline(&self, views: Vec<ViewConfig>) -> anyhow::Result<Arc<ViewPipeline>> {
+    pub(crate) fn pipeline(&self, views: &[ViewConfig]) -> anyhow::Result<Arc<ViewPipeline>> {
         let Self { facts, image_size, resize, range, .. } = self;
         Ok(Arc::new(evaluation_pipeline(facts, *image_size, *resize, *range, views)?))
     }
@@ -196,7 +196,7 @@ impl Frozen {
             progress.evaluating(done, total);
             interrupt.requested().is_none()
         };
-        let pipeline = self.pipeline(vec![])?;
+        let pipeline = self.pipeline(&[])?;
         let (encoder, device) = (&self.encoder, &self.device);
         let (features, bad) =
             represent(encoder, source, pipeline, device, self.config(), &mut show)?;

@@ -40,7 +40,7 @@ impl ImageEncoder {
         let facts = file.facts;
         let files = images::files_of(&facts).with_context(unusable)?;
         let (side, resize) = (facts.image_size, facts.resize);
-        let pipeline = evaluation_pipeline(&facts, side, resize, files.range, vec![])?;
+        let pipeline = evaluation_pipeline(&facts, side, resize, files.range, &[])?;
         Ok(Self { encoder, facts, pipeline, decode: files.decode, device })
     }
 

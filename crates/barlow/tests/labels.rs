@@ -219,7 +219,8 @@ fn several_labels_an_image_are_judged_by_average_precision() {
     images::write(&playground.path("photos"), 24, false);
     let list = |name: &str, range: std::ops::Range<usize>| {
         let row = |i: usize| {
-            let labels = [(2, "even"), (3, "third")].into_iter().filter(|(n, _)| i % n == 0);
+            let labels =
+                [(2, "even"), (3, "third")].into_iter().filter(|(n, _)| i.is_multiple_of(*n));
             let labels: Vec<&str> = labels.map(|(_, label)| label).collect();
             format!("photos/{i:03}.png,{}\n", labels.join(";"))
         };

@@ -14,7 +14,7 @@ pub enum ExportFormat {
     Onnx,
     /// Torchvision's names; the form of a run's own encoder
     Safetensors,
-    /// A .pth file that torch.load reads with weights_only=True
+    /// A .pth file that `torch.load` reads with `weights_only=True`
     Torch,
 }
 
@@ -24,6 +24,7 @@ pub enum ExportFormat {
     --out encoder.onnx
 
 A model card, encoder.onnx.md, is written beside it.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct ExportArguments {
     /// The encoder: a run's encoder.safetensors, or a file that `barlow import` reads
     #[arg(long, value_name = "FILE")]

@@ -17,6 +17,7 @@ use crate::settings::{CheckedOptions, SettingsProblems};
 Defaults are those of the official code (evaluate.py and README): SGD with momentum 0.9, 20 epochs, \
 batches of 256, rates 0.005 and 0.5 along half a cosine, no weight decay; random crop and mirror image. \
 From scratch the encoder's rate is 0.1.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct FinetuneArguments {
     /// Labelled images to train on: a source, as for `barlow pretrain --data`
     #[arg(long, value_name = "SRC")]

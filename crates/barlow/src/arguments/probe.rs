@@ -25,6 +25,7 @@ Protocols, each on the frozen encoder:
 --multi-label: a linear SVM a class on features of length 1, its cost chosen by three-fold \
 cross-validation, and mean average precision, as VISSL on VOC07. Several pairs of --train and --test \
 make one table.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct ProbeArguments {
     /// Labelled images to learn from: a source, as for `barlow pretrain --data`; with --multi-label
     /// `voc:DIR[:SPLIT]`, or a .csv or .jsonl list with several labels an image

@@ -29,7 +29,7 @@ pub fn embed(arguments: &EmbedArguments) -> anyhow::Result<Exit> {
     let format = Format::of(out)?;
     // Of a run that was cut off at the very end the names may be there already.
     let has_names = format.has_names() || Pieces::are_there(out);
-    let names = (!has_names).then(|| format.names_of(out));
+    let names = (!has_names).then(|| Format::names_of(out));
     for path in std::iter::once(out).chain(&names).filter(|path| path.exists()) {
         if !arguments.overwrite {
             bail!(Advised::new(
@@ -80,7 +80,7 @@ fn gather(
     let progress = Progress::new();
     let (begin, len) = (pieces.done(), source.len());
     let rest = Subset::of(Arc::clone(source), (begin..len).collect(), "the rest");
-    let pipeline = frozen.pipeline(vec![])?;
+    let pipeline = frozen.pipeline(&[])?;
     let (encoder, device) = (&frozen.encoder, &frozen.device);
     let mut batches =
         Representations::new(encoder, Arc::new(rest), pipeline, device, frozen.config());

@@ -30,10 +30,8 @@ pub fn export(arguments: &ExportArguments) -> anyhow::Result<Exit> {
     let card_path = PathBuf::from(card_path);
     refuse_existing([out, &card_path], arguments.overwrite)?;
     let file = WeightsFile::open(&arguments.weights, None)?;
-    let projector = match arguments.projector {
-        true => Some(projector_of(&arguments.weights, &file)?),
-        false => None,
-    };
+    let projector =
+        if arguments.projector { Some(projector_of(&arguments.weights, &file)?) } else { None };
     let scores = arguments.scores.iter().map(|path| score(path)).collect::<Result<_, _>>()?;
     let options = ExportOptions {
         batch,

@@ -201,7 +201,7 @@ fn train_on(
     let end = train(
         Classifier { encoder, fc },
         part,
-        frozen.pipeline(vec![crop_and_flip()])?,
+        frozen.pipeline(&[crop_and_flip()])?,
         &frozen.device,
         &config,
         state,
@@ -225,9 +225,10 @@ fn train_on(
 
 /// What the trained encoder's file says of itself.
 fn facts(frozen: &Frozen, choice: &FinetuneChoice) -> EncoderFacts {
-    let objective = match choice.from_scratch {
-        true => "cross-entropy".to_owned(),
-        false => format!("{}, then cross-entropy", frozen.facts.objective),
+    let objective = if choice.from_scratch {
+        "cross-entropy".to_owned()
+    } else {
+        format!("{}, then cross-entropy", frozen.facts.objective)
     };
     EncoderFacts { objective, epoch: choice.epochs, ..frozen.seen_facts() }
 }

@@ -46,10 +46,8 @@ pub fn inspect(arguments: &InspectArguments) -> anyhow::Result<Exit> {
         pictures::refuse_existing(folder, arguments.overwrite)?;
     }
     let frozen = Frozen::open(&choice.encoder)?;
-    let projector = match arguments.projector {
-        true => Some(projector(&frozen, &choice.encoder.weights)?),
-        false => None,
-    };
+    let projector =
+        if arguments.projector { Some(projector(&frozen, &choice.encoder.weights)?) } else { None };
     let whole = frozen.source(&arguments.data)?;
     let source: Arc<dyn Source> =
         if choice.encoder.max_images.is_none() && whole.len() > MOST_IMAGES {
@@ -60,7 +58,7 @@ pub fn inspect(arguments: &InspectArguments) -> anyhow::Result<Exit> {
     let (views, origin, lambda) = distributions(&choice);
     let progress = Progress::new();
     let centre = frozen.represent(&source, &progress)?;
-    let seen = seen(&frozen, &source, views, &choice, &progress)?;
+    let seen = seen(&frozen, &source, &views, &choice, &progress)?;
     progress.clear();
 
     let mut parts = vec![Part::of("representation", &centre, &seen, choice.beta, lambda)?];
@@ -124,7 +122,7 @@ fn distributions(choice: &InspectChoice) -> (Vec<ViewConfig>, &'static str, f64)
 fn seen(
     frozen: &Frozen,
     source: &Arc<dyn Source>,
-    views: Vec<ViewConfig>,
+    views: &[ViewConfig],
     choice: &InspectChoice,
     progress: &Progress,
 ) -> anyhow::Result<Vec<Features>> {

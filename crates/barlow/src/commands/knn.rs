@@ -18,20 +18,17 @@ pub fn knn(arguments: &KnnArguments) -> anyhow::Result<Exit> {
     let choice = arguments.check()?;
     let frozen = Frozen::open(&choice.encoder)?;
     let progress = Progress::new();
-    let (bank, queries) = match &choice.test {
-        Some(test) => {
-            let pair = frozen.pair(&choice.train, test)?;
-            if pair.train.fingerprint() == pair.test.fingerprint() {
-                (frozen.represent(&pair.train, &progress)?, None)
-            } else {
-                let [bank, queries] = frozen.represent_pair(&pair, &progress)?;
-                (bank, Some(queries))
-            }
+    let (bank, queries) = if let Some(test) = &choice.test {
+        let pair = frozen.pair(&choice.train, test)?;
+        if pair.train.fingerprint() == pair.test.fingerprint() {
+            (frozen.represent(&pair.train, &progress)?, None)
+        } else {
+            let [bank, queries] = frozen.represent_pair(&pair, &progress)?;
+            (bank, Some(queries))
         }
-        None => {
-            let source = images::open_labelled(&choice.train, &frozen.options())?;
-            (frozen.represent(&source, &progress)?, None)
-        }
+    } else {
+        let source = images::open_labelled(&choice.train, &frozen.options())?;
+        (frozen.represent(&source, &progress)?, None)
     };
     progress.clear();
     let outcomes = knn_sweep(&bank, queries.as_ref(), &choice.ks, choice.temperature)?;

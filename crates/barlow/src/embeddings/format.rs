@@ -40,7 +40,7 @@ impl Format {
     }
 
     /// The second file, `path,label` a line: `photos.npy` has `photos.npy.images.csv`.
-    pub(crate) fn names_of(self, path: &Path) -> PathBuf {
+    pub(crate) fn names_of(path: &Path) -> PathBuf {
         let mut name = path.as_os_str().to_owned();
         name.push(".images.csv");
         name.into()

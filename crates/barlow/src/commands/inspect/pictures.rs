@@ -64,7 +64,7 @@ pub(super) fn draw(
 
 /// Some images, spread over the source, beside their nearest.
 fn neighbours(frozen: &Frozen, source: &dyn Source, features: &Features) -> anyhow::Result<Image> {
-    let pipeline = frozen.pipeline(vec![])?;
+    let pipeline = frozen.pipeline(&[])?;
     let mut scratch = Scratch::default();
     let mut thumbnail = |id: u64| -> anyhow::Result<Image> {
         Ok(pipeline.original(&source.load(id as usize)?, &mut scratch))
