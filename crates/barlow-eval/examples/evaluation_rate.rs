@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("k-NN, k {ks:?}: {seconds:.2} s, accuracy {accuracy:.4} with the last");
     }
     for (name, config) in
-        [("L-BFGS, five decays", LinearConfig::default()), ("SGD", LinearConfig::sgd(0))]
+        [("L-BFGS, six decays", LinearConfig::default()), ("SGD", LinearConfig::sgd(0))]
     {
         let begin = Instant::now();
         let outcome = train_linear(&train, &config)?;

@@ -154,10 +154,10 @@ pub struct LinearConfig {
 }
 
 impl Default for LinearConfig {
-    /// L-BFGS, its decay chosen among 1e-1 to 1e-5 on a tenth of the training set.
+    /// L-BFGS, its decay chosen among 1e-1 to 1e-6 on a tenth of the training set.
     fn default() -> Self {
         let optimizer = LinearOptimizer::Lbfgs(Lbfgs::default());
-        let decays = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5];
+        let decays = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6];
         Self {
             settings: decays.map(|decay| LinearSetting { optimizer, decay }).to_vec(),
             held_out_fraction: 0.1,

@@ -99,7 +99,7 @@ fn settings_are_chosen_without_the_test_images() {
         trained().run(&line).json()["protocol"].clone()
     };
     let protocol = fast(TEST);
-    assert_eq!(protocol["tried"].as_array().unwrap().len(), 5);
+    assert_eq!(protocol["tried"].as_array().unwrap().len(), 6);
     assert_eq!(protocol["held_out_images"], 40);
     assert_eq!(protocol, fast("synthetic:50:7"));
 }

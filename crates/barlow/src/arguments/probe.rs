@@ -18,7 +18,7 @@ Examples:
 
 Protocols, each on the frozen encoder:
   fast   features of centre crops, standardised on the training set; L-BFGS, its decay chosen
-         among 1e-1 to 1e-5 on a held-out tenth of the training set, then trained on all of it
+         among 1e-1 to 1e-6 on a held-out tenth of the training set, then trained on all of it
   sgd    the same features; SGD at 0.1 along a cosine, momentum 0.9, 30 epochs, batches of 256
   paper  random crops and mirror images through the encoder; SGD at 0.3 along a cosine,
          momentum 0.9, weight decay 1e-6, 100 epochs, batches of 256 (official evaluate.py)
