@@ -156,6 +156,7 @@ fn seen(
 struct Part {
     layer: &'static str,
     diagnosis: Diagnosis,
+    dimensions: Dimensions,
     spectrum: Spectrum,
     cross_correlation: CrossCorrelation,
     measures: Vec<Measure>,
@@ -185,14 +186,15 @@ impl Part {
         measures.extend(bottleneck.measures(beta));
         measures.extend(TotalCorrelation::of(rows).measures());
         let diagnosis = diagnose(&dimensions, &spectrum, Some(&cross_correlation));
-        Ok(Self { layer, diagnosis, spectrum, cross_correlation, measures })
+        Ok(Self { layer, diagnosis, dimensions, spectrum, cross_correlation, measures })
     }
 
     fn document(&self) -> Value {
-        let Self { diagnosis, spectrum, measures, .. } = self;
+        let Self { diagnosis, dimensions, spectrum, measures, .. } = self;
         json!({
             "condition": diagnosis.condition.as_str(),
             "reasons": diagnosis.reasons,
+            "deviation_deciles": dimensions.deviation_deciles,
             "eigenvalues": spectrum.eigenvalues,
             "measures": measures.iter().map(|measure| json!({
                 "name": measure.name,
