@@ -76,7 +76,7 @@ fn a_setting_is_chosen_without_the_test_set_and_used_on_all_images() {
     let train = overlapping("train", 160, 32, 8);
     let config = LinearConfig { held_out_fraction: 0.25, ..LinearConfig::default() };
     let outcome = train_linear(&train, &config).unwrap();
-    assert_eq!((outcome.held_out_images, outcome.held_out_accuracies.len()), (40, 5));
+    assert_eq!((outcome.held_out_images, outcome.held_out_accuracies.len()), (40, 6));
     let best = outcome.held_out_accuracies.iter().copied().fold(0.0, f64::max);
     let first = outcome.held_out_accuracies.iter().position(|a| *a >= best).unwrap();
     assert_eq!(outcome.setting, config.settings[first]);

@@ -10,10 +10,10 @@ use crate::settings::{CheckedOptions, SettingsProblems};
 
 /// Arguments of `barlow embed`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Example: barlow embed --weights run/encoder.safetensors --data photos \
-    --out photos.parquet
+#[command(after_help = "\
+A run that was cut off goes on where it stood when the same command is given again.
 
-A run that was cut off goes on where it stood when the same command is given again.")]
+Example: barlow embed --weights run/encoder.safetensors --data photos --out photos.parquet")]
 pub struct EmbedArguments {
     /// Images: a source, as for `barlow pretrain --data`
     #[arg(long, value_name = "SRC")]

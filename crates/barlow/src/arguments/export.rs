@@ -20,10 +20,10 @@ pub enum ExportFormat {
 
 /// Arguments of `barlow export`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Example: barlow export --weights run/encoder.safetensors --format onnx \
-    --out encoder.onnx
+#[command(after_help = "\
+A model card, encoder.onnx.md, is written beside it.
 
-A model card, encoder.onnx.md, is written beside it.")]
+Example: barlow export --weights run/encoder.safetensors --format onnx --out encoder.onnx")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct ExportArguments {
     /// The encoder: a run's encoder.safetensors, or a file that `barlow import` reads
@@ -74,10 +74,11 @@ impl ExportArguments {
 
 /// Arguments of `barlow import`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Example: barlow import resnet50.pth --out resnet50.safetensors
+#[command(after_help = "\
+Nothing in a file is ever executed. Read are ResNets of torchvision, timm, the official code (with
+its projector), lightly, solo-learn, MoCo and SimSiam.
 
-Nothing in a file is ever executed. Read are ResNets of torchvision, timm, the official code (with its \
-projector), lightly, solo-learn, MoCo and SimSiam.")]
+Example: barlow import resnet50.pth --out resnet50.safetensors")]
 pub struct ImportArguments {
     /// A .pth or .safetensors file
     #[arg(value_name = "FILE")]

@@ -11,12 +11,12 @@ use crate::settings::{CheckedOptions, SettingsProblems};
 
 /// Arguments of `barlow finetune`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Example: barlow finetune --weights run/encoder.safetensors \
-    --train fashion-mnist:train --test fashion-mnist:test --percent 1
+#[command(after_help = "\
+Defaults are those of the official code (evaluate.py and README): SGD with momentum 0.9, 20 epochs,
+batches of 256, rates 0.005 and 0.5 along half a cosine, no weight decay; random crop and mirror
+image. From scratch the encoder's rate is 0.1.
 
-Defaults are those of the official code (evaluate.py and README): SGD with momentum 0.9, 20 epochs, \
-batches of 256, rates 0.005 and 0.5 along half a cosine, no weight decay; random crop and mirror image. \
-From scratch the encoder's rate is 0.1.")]
+Example: barlow finetune --weights run/encoder.safetensors --train photos --test more --percent 10")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct FinetuneArguments {
     /// Labelled images to train on: a source, as for `barlow pretrain --data`

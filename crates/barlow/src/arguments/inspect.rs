@@ -10,10 +10,10 @@ use crate::settings::{CheckedOptions, SettingsProblems};
 
 /// Arguments of `barlow inspect`.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Example: barlow inspect --weights run/encoder.safetensors --data photos \
-    --out inspected
+#[command(after_help = "\
+The views are those of the run in whose folder the weights lie, else the official code's.
 
-The views are those of the run in whose folder the weights lie, else the official code's.")]
+Example: barlow inspect --weights run/encoder.safetensors --data photos --out inspected")]
 pub struct InspectArguments {
     /// Images, no labels needed: a source, as for `barlow pretrain --data`; of more than 4096, so
     /// many by chance, unless `--max-images` says otherwise

@@ -11,20 +11,17 @@ use crate::settings::{CheckedOptions, SettingsProblems};
 /// Arguments of `barlow probe`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
-Examples:
-  barlow probe --weights run/encoder.safetensors --train fashion-mnist --test fashion-mnist:test
-  barlow probe --weights resnet50.pth --train places/train --test places/val --protocol paper
-  barlow probe --weights resnet50.pth --multi-label --train voc:VOC2007 --test voc:VOC2007:test
-
 Protocols, each on the frozen encoder:
   fast   features of centre crops, standardised on the training set; L-BFGS, its decay chosen
          among 1e-1 to 1e-6 on a held-out tenth of the training set, then trained on all of it
   sgd    the same features; SGD at 0.1 along a cosine, momentum 0.9, 30 epochs, batches of 256
   paper  random crops and mirror images through the encoder; SGD at 0.3 along a cosine,
          momentum 0.9, weight decay 1e-6, 100 epochs, batches of 256 (official evaluate.py)
---multi-label: a linear SVM a class on features of length 1, its cost chosen by three-fold \
-cross-validation, and mean average precision, as VISSL on VOC07. Several pairs of --train and --test \
-make one table.")]
+--multi-label (as --train voc:VOC2007 --test voc:VOC2007:test): a linear SVM a class on features of
+length 1, its cost chosen by three-fold cross-validation, and mean average precision, as VISSL on
+VOC07. Several pairs of --train and --test make one table.
+
+Example: barlow probe --weights run/encoder.safetensors --train photos --test more")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct ProbeArguments {
     /// Labelled images to learn from: a source, as for `barlow pretrain --data`; with --multi-label
