@@ -14,7 +14,7 @@ from torch import nn
 import model
 from fill import fill
 from fixture import Fixture
-from resnet import ResNet, fill_model
+from resnet import ResNet, fill_model, filled
 
 STEPS = 3
 VIEW = (8, 3, 16, 16)
@@ -36,6 +36,11 @@ def train(dtype: torch.dtype, frozen: bool) -> dict[str, np.ndarray]:
     """Runs all steps; losses, and weights and running statistics at the end."""
     network = Classifier()
     fill_model(network)
+    # The encoder's fill passes over a classifier.
+    network.fc.load_state_dict({
+        name: torch.from_numpy(filled(f"fc.{name}", tuple(value.shape)))
+        for name, value in network.fc.named_parameters()
+    })
     network.to(dtype).train()
     if frozen:
         network.encoder.eval().requires_grad_(False)
