@@ -204,9 +204,7 @@ impl Frozen {
             progress.clear();
             bail!(Interrupted(signal));
         }
-        for image in bad {
-            output::message(&format!("warning: `{}` is skipped: {}", image.name, image.reason));
-        }
+        output::skipped(&bad);
         Ok(features)
     }
 

@@ -6,23 +6,12 @@ mod support;
 
 use std::fs;
 use std::path::Path;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::RowAccessor;
 use safetensors::SafeTensors;
-use support::{Playground, images, tiny};
-
-/// An encoder of 32 numbers an image.
-fn trained() -> &'static Playground {
-    static PLAYGROUND: OnceLock<Playground> = OnceLock::new();
-    PLAYGROUND.get_or_init(|| {
-        let playground = Playground::barlow();
-        playground.run(&tiny(&[])).assert(0, &[]);
-        playground
-    })
-}
+use support::{images, trained};
 
 const DIM: usize = 32;
 

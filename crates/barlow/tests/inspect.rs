@@ -4,22 +4,10 @@
 
 mod support;
 
-use std::sync::OnceLock;
-
 use serde_json::Value;
-use support::{Playground, tiny};
+use support::trained;
 
 const WEIGHTS: &str = "run/encoder.safetensors";
-
-/// A finished run.
-fn trained() -> &'static Playground {
-    static PLAYGROUND: OnceLock<Playground> = OnceLock::new();
-    PLAYGROUND.get_or_init(|| {
-        let playground = Playground::barlow();
-        playground.run(&tiny(&[])).assert(0, &[]);
-        playground
-    })
-}
 
 fn inspect(more: &[&str]) -> Value {
     let line = ["inspect", "--weights", WEIGHTS, "--data=synthetic:96", "--json"];

@@ -5,25 +5,14 @@
 mod support;
 
 use std::fs;
-use std::sync::OnceLock;
 
 use safetensors::SafeTensors;
 use serde_json::Value;
-use support::{Playground, images, tiny};
+use support::{images, trained};
 
 const TRAIN: &str = "synthetic:400";
 const TEST: &str = "synthetic:200:1";
 const WEIGHTS: &str = "run/encoder.safetensors";
-
-/// A finished run.
-fn trained() -> &'static Playground {
-    static PLAYGROUND: OnceLock<Playground> = OnceLock::new();
-    PLAYGROUND.get_or_init(|| {
-        let playground = Playground::barlow();
-        playground.run(&tiny(&[])).assert(0, &[]);
-        playground
-    })
-}
 
 fn line<'a>(command: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let line = [command, "--weights", WEIGHTS, "--train", TRAIN, "--test", TEST];

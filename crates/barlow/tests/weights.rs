@@ -5,20 +5,9 @@
 mod support;
 
 use std::fs;
-use std::sync::OnceLock;
 
 use safetensors::SafeTensors;
-use support::{Playground, metrics, tiny};
-
-/// A finished run.
-fn trained() -> &'static Playground {
-    static PLAYGROUND: OnceLock<Playground> = OnceLock::new();
-    PLAYGROUND.get_or_init(|| {
-        let playground = Playground::barlow();
-        playground.run(&tiny(&[])).assert(0, &[]);
-        playground
-    })
-}
+use support::{Playground, metrics, tiny, trained};
 
 const WEIGHTS: &str = "run/encoder.safetensors";
 

@@ -9,6 +9,7 @@ use barlow_train::interrupt::Signal;
 use barlow_train::represent::Representations;
 use serde_json::{Value, json};
 
+use super::export::refuse_existing;
 use super::output;
 use super::progress::Progress;
 use crate::arguments::EmbedArguments;
@@ -30,14 +31,7 @@ pub fn embed(arguments: &EmbedArguments) -> anyhow::Result<Exit> {
     // Of a run that was cut off at the very end the names may be there already.
     let has_names = format.has_names() || Pieces::are_there(out);
     let names = (!has_names).then(|| Format::names_of(out));
-    for path in std::iter::once(out).chain(&names).filter(|path| path.exists()) {
-        if !arguments.overwrite {
-            bail!(Advised::new(
-                format!("`{}` is there already", path.display()),
-                "choose another name, or replace it with `--overwrite`"
-            ));
-        }
-    }
+    refuse_existing(std::iter::once(out).chain(&names), arguments.overwrite)?;
     let frozen = Frozen::open(&choice)?;
     let source = frozen.source(&arguments.data)?;
     let mut facts = frozen.protocol();
@@ -85,11 +79,6 @@ fn gather(
     let mut batches =
         Representations::new(encoder, Arc::new(rest), pipeline, device, frozen.config());
     let mut piece = Features::default();
-    let warn = |batches: &mut Representations| {
-        for image in batches.drain_bad_images() {
-            output::message(&format!("warning: `{}` is skipped: {}", image.name, image.reason));
-        }
-    };
     while let Some(batch) = batches.next().transpose()? {
         piece.dim = batch.dim;
         piece.values.extend(batch.values);
@@ -97,7 +86,7 @@ fn gather(
         piece.labels.extend(batch.labels);
         let end = piece.ids.last().map_or(begin, |&id| id as usize + 1);
         progress.evaluating(end, len);
-        warn(&mut batches);
+        output::skipped(&batches.drain_bad_images());
         let signal = interrupt.requested();
         if piece.len() >= PIECE_IMAGES || signal.is_some() {
             pieces.add(&std::mem::take(&mut piece), end)?;
@@ -107,7 +96,7 @@ fn gather(
             return Ok(signal);
         }
     }
-    warn(&mut batches);
+    output::skipped(&batches.drain_bad_images());
     progress.clear();
     if !piece.is_empty() {
         pieces.add(&piece, len)?;

@@ -85,9 +85,7 @@ pub(super) fn run(
         }
         FinetuneEnd::Finished(trained) => trained,
     };
-    for image in &trained.bad_images {
-        output::message(&format!("warning: `{}` is skipped: {}", image.name, image.reason));
-    }
+    output::skipped(&trained.bad_images);
     let progress = Progress::new();
     frozen.encoder = trained.classifier.encoder.clone();
     let mut features = frozen.represent(&pair.test, &progress)?;

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use barlow_data::loader::BadImage;
 use serde::Serialize;
 
 /// Prints one JSON document on stdout.
@@ -25,4 +26,11 @@ pub(crate) fn text(text: &str) -> anyhow::Result<()> {
 /// Prints a line on stderr; where that cannot be written there is nothing left to do.
 pub(crate) fn message(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Warns of each image that was left out.
+pub(crate) fn skipped(images: &[BadImage]) {
+    for BadImage { name, reason, .. } in images {
+        message(&format!("warning: `{name}` is skipped: {reason}"));
+    }
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
@@ -193,6 +194,17 @@ impl Ended {
         serde_json::from_str(&self.stdout)
             .unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
     }
+}
+
+/// A folder in which a tiny run is finished, one for all tests of a file; its encoder gives 32 numbers
+/// an image.
+pub(crate) fn trained() -> &'static Playground {
+    static PLAYGROUND: OnceLock<Playground> = OnceLock::new();
+    PLAYGROUND.get_or_init(|| {
+        let playground = Playground::barlow();
+        playground.run(&tiny(&[])).assert(0, &[]);
+        playground
+    })
 }
 
 /// [`TINY`] and more.
