@@ -7,14 +7,17 @@ named below, the contents of the files in README.md.
 from collections.abc import Iterator
 
 import objectives_barlow_twins
+import objectives_clusters
 import objectives_contrastive
 import objectives_distillation
 import objectives_information
+import objectives_labels
+import objectives_swav
 from fixture import Fixture
 
 FAMILIES = [
     objectives_barlow_twins, objectives_contrastive, objectives_distillation,
-    objectives_information,
+    objectives_information, objectives_swav, objectives_clusters, objectives_labels,
 ]
 
 

@@ -34,12 +34,12 @@ VARIANTS = {
     "redundancy_only": {"invariance_weight": 0.0, "lambda": 0.5},
     "weights": {"invariance_weight": 0.3, "lambda": 0.1},
     "stop_gradient": {"stop_gradient": True, "lambda": 0.1},
-    "predictor": {"predictor": "9", "lambda": 0.1},
-    "predictor_stop_gradient": {"predictor": "9", "stop_gradient": True, "lambda": 0.1},
+    "predictor": {"predictor": "9-D", "lambda": 0.1},
+    "predictor_stop_gradient": {"predictor": "9-D", "stop_gradient": True, "lambda": 0.1},
     "averaged_target": {"averaged_target": True, "lambda": 0.1},
-    "averaged_target_predictor": {"averaged_target": True, "predictor": "9", "lambda": 0.1},
+    "averaged_target_predictor": {"averaged_target": True, "predictor": "9-D", "lambda": 0.1},
     "features_auto_predictor": {"normalization": "features", "redundancy": "auto",
-                                "predictor": "9", "lambda": 0.1},
+                                "predictor": "9-D", "lambda": 0.1},
     "none_cross_entropy": {"normalization": "none", "loss": "cross-entropy", "lambda": 0.5},
 }
 
@@ -93,7 +93,9 @@ def barlow_twins(given: dict[str, Tensor], k: dict) -> tuple[Tensor, dict[str, T
 
 def barlow_twins_case(case: str, shape: tuple[int, int], constants: dict, kind: str = "plain",
                       scale: float = 1.0, loosen: float = 1.0) -> Fixture:
-    """One case."""
+    """One case; a predictor ends at the width of the embedding."""
+    if "predictor" in constants:
+        constants = {**constants, "predictor": f"9-{shape[1]}"}
     k = {**DEFAULTS, **constants}
     parts = ["online"]
     parts += ["prediction"] if k["predictor"] else []

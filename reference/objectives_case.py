@@ -69,15 +69,19 @@ def tensors(inputs: Inputs, dtype: torch.dtype = torch.float64) -> dict[str, Ten
 
 
 def results(inputs: Inputs, loss: Loss, dtype: torch.dtype = torch.float64) -> Inputs:
-    """`loss`, `term.NAME` and `gradient.INPUT` of a loss."""
+    """`loss`, `term.NAME` and `gradient.INPUT` of a loss.
+
+    What is below 1e-12 is 0 there: rounding, which is another on every machine.
+    """
     given = tensors(inputs, dtype)
     value, terms = loss(given)
     leaves = {name: tensor for name, tensor in given.items() if tensor.requires_grad}
     gradients = torch.autograd.grad(value, list(leaves.values()), allow_unused=True)
     made = {"loss": value.detach().numpy().reshape(1)}
     made |= {f"term.{name}": term.detach().numpy().reshape(1) for name, term in terms.items()}
-    return made | {f"gradient.{name}": gradient.numpy()
-                   for name, gradient in zip(leaves, gradients) if gradient is not None}
+    made |= {f"gradient.{name}": gradient.numpy()
+             for name, gradient in zip(leaves, gradients) if gradient is not None}
+    return {name: np.where(np.abs(array) < 1e-12, 0.0, array) for name, array in made.items()}
 
 
 def tolerance(made: Inputs, kind: str, loosen: float, floor: float) -> dict:
