@@ -14,7 +14,7 @@ KNOWS = {
     "barlow-kernels": set(),
     "barlow-nn": {"barlow-kernels", "barlow-random", "barlow-weights"},
     "barlow-weights": set(),
-    "barlow-objectives": {"barlow-kernels", "barlow-nn"},
+    "barlow-objectives": {"barlow-kernels", "barlow-nn", "barlow-random"},
     "barlow-eval": {"barlow-data", "barlow-kernels", "barlow-random"},
     "barlow-train": {
         "barlow-data", "barlow-eval", "barlow-kernels", "barlow-nn", "barlow-objectives",

@@ -10,7 +10,7 @@ use barlow_nn::collective::SingleRank;
 use barlow_nn::{
     Encoder, EncoderConfig, EncoderName, Initializer, Network, Pass, ProjectorConfig, Stem, named,
 };
-use barlow_objectives::{BarlowTwins, Needs, StepContext};
+use barlow_objectives::{BarlowTwins, Layer, Needs, StepContext};
 use barlow_random::Key;
 use barlow_train::networks::Networks;
 use barlow_train::step::Step;
@@ -77,7 +77,7 @@ fn resnet50() -> EncoderConfig {
 }
 
 fn projector() -> ProjectorConfig {
-    ProjectorConfig { widths: "512-512-512".parse().expect("widths"), batch_norm: true }
+    ProjectorConfig::new("512-512-512".parse().expect("widths"))
 }
 
 fn normal<const D: usize>(seed: u64, shape: [usize; D], device: &Device) -> Tensor<D> {
@@ -92,13 +92,21 @@ fn pairs(precision: Precision, width: usize, shape: [usize; 4]) -> anyhow::Resul
     let own = precision_of(precision, &device);
     let encoder = resnet18(width, shape[1]);
     verify(&encoder, own, [32, shape[1], shape[2], shape[3]])?;
-    let networks = Networks::new(&encoder, &projector(), &Needs::default(), 0, &device, own);
+    let networks = Networks::new(
+        &encoder,
+        &projector(),
+        (Layer::Embedding, &Needs::default()),
+        0,
+        &device,
+        own,
+    );
     let views = [1, 2].map(|seed| normal(seed, shape, &device));
     let objective = BarlowTwins::new(0.0051);
     let ids: Vec<u64> = (0..shape[0] as u64).collect();
     Ok(Box::new(move || {
         let collective = &SingleRank;
-        let context = StepContext { step: 0, total_steps: 1, seed: 0, ids: &ids, collective };
+        let context =
+            StepContext { step: 0, total_steps: 1, seed: 0, ids: &ids, labels: &[], collective };
         let step = Step::compute(&networks, &objective, views.to_vec(), &context);
         black_box(step.expect("one rank").evaluation.loss);
     }))

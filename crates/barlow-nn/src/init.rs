@@ -67,6 +67,14 @@ impl Initializer {
         self.parameter(shape, || stream.uniform(-bound, bound))
     }
 
+    /// The bias of a linear layer with a weight of `[out, in]`: uniform within `±1/sqrt(in)`, as
+    /// PyTorch's `nn.Linear`.
+    pub fn uniform_bias(&self, leaf: &str, [output, input]: [usize; 2]) -> Param<Tensor<1>> {
+        let bound = 1.0 / (input as f64).sqrt();
+        let mut stream = self.stream(leaf);
+        self.parameter([output], || stream.uniform(-bound, bound))
+    }
+
     /// A weight that is normal with a deviation.
     pub fn normal<const D: usize>(
         &self,

@@ -20,12 +20,16 @@ pub struct ProjectorConfig {
     pub widths: Widths,
     /// Whether a batch norm stands before each ReLU.
     pub batch_norm: bool,
+    /// Whether layers that no batch norm follows have a bias.
+    pub bias: bool,
+    /// Whether a batch norm without scale and shift comes last (SimSiam).
+    pub final_norm: bool,
 }
 
 impl Default for ProjectorConfig {
     /// The official projector (main.py): `8192-8192-8192` with batch norm.
     fn default() -> Self {
-        Self { widths: Widths(vec![8192; 3]), batch_norm: true }
+        Self::new(Widths(vec![8192; 3]))
     }
 }
 
@@ -92,10 +96,16 @@ impl fmt::Display for Widths {
 }
 
 impl ProjectorConfig {
+    /// Linear layers of these widths, without bias, with batch norm and ReLU between them.
+    pub fn new(widths: Widths) -> Self {
+        Self { widths, batch_norm: true, bias: false, final_norm: false }
+    }
+
     /// A projector with PyTorch's first weights, for representations of length `input`.
     pub fn init(&self, input: usize, initializer: &Initializer) -> Projector {
         let mut layers: Vec<Layer> = Vec::new();
         let mut input = input;
+        let last = self.widths.as_slice().len() - 1;
         for (index, &width) in self.widths.as_slice().iter().enumerate() {
             if index > 0 {
                 if self.batch_norm {
@@ -105,14 +115,20 @@ impl ProjectorConfig {
                 layers.push(Layer::Relu(Relu {}));
             }
             let part = initializer.part(layers.len());
-            layers.push(Layer::Linear(Linear::new(input, width, &part)));
+            let has_norm = if index == last { self.final_norm } else { self.batch_norm };
+            let has_bias = self.bias && !has_norm;
+            layers.push(Layer::Linear(Linear::new(input, width, has_bias, &part)));
             input = width;
+        }
+        if self.final_norm {
+            let part = initializer.part(layers.len());
+            layers.push(Layer::Norm(BatchNorm::without_affine(input, &part)));
         }
         Projector { layers }
     }
 }
 
-/// Linear layers without bias, batch norm and ReLU between them; numbered as PyTorch's
+/// Linear layers, batch norm and ReLU between them; numbered as PyTorch's
 /// `nn.Sequential` numbers them (official main.py): `0.weight`, `1.weight`, `3.weight`, ...
 #[derive(Module, Debug)]
 pub struct Projector {
@@ -120,7 +136,6 @@ pub struct Projector {
 }
 
 #[derive(Module, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a projector has five layers or so")]
 enum Layer {
     Linear(Linear),
     Norm(BatchNorm),

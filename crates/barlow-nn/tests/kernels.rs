@@ -107,10 +107,15 @@ fn a_norm_takes_the_sums_itself_where_the_layer_before_did_not() {
 fn projectors_agree_with_the_engine_forward_and_back_to_the_representation() {
     let values = |tensor: Tensor<1>| tensor.into_data().iter::<f64>().collect::<Vec<f64>>();
     let device = Device::flex().autodiff();
-    for (batch, input, widths, batch_norm) in
-        [(9, 20, "33-48-7", true), (64, 32, "40", true), (5, 17, "24-16", false)]
-    {
-        let config = ProjectorConfig { widths: widths.parse().expect("widths"), batch_norm };
+    for (batch, input, widths, [batch_norm, bias, final_norm]) in [
+        (9, 20, "33-48-7", [true, false, false]),
+        (64, 32, "40", [true, false, false]),
+        (5, 17, "24-16", [false; 3]),
+        (9, 20, "33-48-7", [true, true, true]),
+        (6, 17, "24-16", [false, true, false]),
+    ] {
+        let widths_config = widths.parse().expect("widths");
+        let config = ProjectorConfig { widths: widths_config, batch_norm, bias, final_norm };
         let projector = config.init(input, &Initializer::new(5, &device));
         let results = |pass: Pass| {
             let rows = TensorData::new(fill("rows", batch * input, -1.0, 1.0), [batch, input]);

@@ -17,7 +17,7 @@ fn encoder_config(name: EncoderName, zero_init_residual: bool) -> EncoderConfig 
 }
 
 fn projector_config(widths: &str, batch_norm: bool) -> ProjectorConfig {
-    ProjectorConfig { widths: widths.parse().expect("widths"), batch_norm }
+    ProjectorConfig { batch_norm, ..ProjectorConfig::new(widths.parse().expect("widths")) }
 }
 
 fn network(widths: &str, initializer: &Initializer) -> Network {

@@ -27,11 +27,31 @@ mod operations;
 mod tests;
 mod views;
 
+use std::collections::BTreeMap;
+
 use barlow_nn::collective::CollectiveError;
 use burn::tensor::Tensor;
 
+use crate::constants::{Bounds, Constant};
 use crate::objective::{
-    Evaluation, Finding, Objective, Reading, StepContext, Verdict, ViewGradients, ViewOutputs,
+    Evaluation, Finding, Layer, Objective, Reading, StepContext, Verdict, ViewGradients, ViewOutputs,
+};
+use crate::registry::Entry;
+
+/// Barlow Twins.
+pub(crate) static ENTRY: Entry = Entry {
+    name: "barlow-twins",
+    summary: "cross-correlation of two views' embeddings to the identity",
+    layer: Layer::Embedding,
+    constants: &[Constant::number(
+        "lambda",
+        BarlowTwins::LAMBDA,
+        Bounds::from_to(0.0, 1e6),
+        "weight of the redundancy-reduction term",
+    )],
+    // The presets for kinds of images are its recipes.
+    preset: "",
+    create: |constants, _| Ok(Box::new(BarlowTwins::new(constants.number("lambda")))),
 };
 
 /// How the sum of squared cross-correlations is computed.
@@ -74,8 +94,8 @@ pub struct BarlowTwinsLoss {
 }
 
 impl BarlowTwins {
-    /// Its name.
-    pub const NAME: &'static str = "barlow-twins";
+    /// λ of official main.py, which the paper rounds to 5e-3.
+    pub const LAMBDA: f64 = 0.0051;
 
     /// With λ, the weight of the redundancy-reduction term.
     pub fn new(lambda: f64) -> Self {
@@ -107,7 +127,7 @@ impl BarlowTwins {
 
 impl Objective for BarlowTwins {
     fn name(&self) -> &'static str {
-        Self::NAME
+        ENTRY.name
     }
 
     fn evaluate(
@@ -115,9 +135,9 @@ impl Objective for BarlowTwins {
         views: &[ViewOutputs],
         context: &StepContext,
     ) -> Result<Evaluation, CollectiveError> {
-        let own_rows = views[0].online.dims()[0];
+        let own_rows = views[0].online().dims()[0];
         let collective = context.collective;
-        let embeddings = views.iter().map(|view| collective.gather(view.online.clone()));
+        let embeddings = views.iter().map(|view| collective.gather(view.online()));
         let embeddings: Vec<Tensor<2>> = embeddings.collect::<Result<_, _>>()?;
         let [n, d] = embeddings[0].dims();
         let result = self.loss_of_views(&embeddings);
@@ -143,7 +163,8 @@ impl Objective for BarlowTwins {
             ],
             floor: Some(self.floor(n, d)),
             gradients: gradients.collect(),
-            parameter_gradients: std::collections::BTreeMap::new(),
+            parameter_gradients: BTreeMap::new(),
+            fault: None,
         })
     }
 
@@ -153,27 +174,26 @@ impl Objective for BarlowTwins {
         // The invariance term is at most about d. Where chance correlations alone cost more, the
         // batch, not the images, decides the loss.
         if floor > d as f64 {
-            return Some(Finding {
-                verdict: Verdict::BatchTooSmall,
-                reason: format!(
+            return Some(Finding::new(
+                Verdict::BatchTooSmall,
+                format!(
                     "with {n} images in a batch, chance correlations between {d} dimensions cost \
                      {floor:.0} (λ·d·(d-1)/n), more than the whole invariance term can ({d}); use \
                      batches of at least {} images or a projector of at most {} dimensions",
                     (self.lambda * d as f64).ceil(),
                     ((n as f64 / self.lambda) as usize).max(1),
                 ),
-            });
+            ));
         }
         let off_diagonal = reading.measure("rms_off_diagonal")?;
         let chance = 1.0 / (n as f64).sqrt();
-        (off_diagonal > REDUNDANT && off_diagonal > 2.0 * chance).then(|| Finding {
-            verdict: Verdict::Redundant,
-            reason: format!(
+        (off_diagonal > REDUNDANT && off_diagonal > 2.0 * chance).then(|| {
+            Finding::new(Verdict::Redundant, format!(
                 "different dimensions of the embedding correlate by {off_diagonal:.2} (root mean \
                  square; chance alone gives {chance:.2}), so they repeat each other; raise \
                  `objective.lambda` (now {})",
                 self.lambda
-            ),
+            ))
         })
     }
 }

@@ -4,17 +4,34 @@
 //! over what came out, and sends back through them whatever gradients it gets. [`BarlowTwins`] is
 //! the method of this project; others are one file each. No objective sees an image.
 
-mod barlow_twins;
 mod by_autodiff;
+mod constants;
+#[expect(dead_code, reason = "REMOVE with the first objective that uses it")]
+mod gathered;
 mod objective;
 mod registry;
 mod standardise;
 
+/// Declares the objectives, a file each, and lists them.
+macro_rules! objectives {
+    ($($module:ident),* $(,)?) => {
+        $(mod $module;)*
+
+        /// Every objective of this crate.
+        static ALL: &[&Entry] = &[$(&$module::ENTRY),*];
+    };
+}
+
+objectives! {
+    barlow_twins,
+}
+
 pub use barlow_twins::{BarlowTwins, CrossCorrelationForm};
 pub use by_autodiff::by_autodiff;
+pub use constants::{Allowed, Bounds, Constant, ConstantValue, Constants};
 pub use objective::{
-    Evaluation, Finding, Layer, Needs, Objective, Reading, StepContext, Verdict, ViewGradients,
-    ViewOutputs,
+    CONSTANT, EpochContext, Evaluation, Finding, Layer, Needs, Objective, Predictor, Reading,
+    StepContext, Target, Verdict, ViewGradients, ViewOutputs, Views,
 };
-pub use registry::{Constructor, ObjectiveConfig, Registry};
+pub use registry::{Constructor, Entry, ObjectiveConfig, ObjectiveError, Registry, Scope, Unfit};
 pub use standardise::Standardised;

@@ -17,27 +17,102 @@ pub enum Layer {
     Embedding,
 }
 
-/// What the loop must prepare for an objective.
-#[derive(Debug, Clone, Default)]
-pub struct Needs {
-    /// Which output it reads.
-    pub layer: Layer,
-    /// Whether it wants the outputs of an averaged copy of the network, the target.
-    pub target: bool,
-    /// A perceptron behind the online network, trained with it.
-    pub predictor: Option<ProjectorConfig>,
+/// Some of the views of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Views {
+    /// Every one.
+    #[default]
+    All,
+    /// The one at this position.
+    Only(usize),
 }
 
-/// What the networks made of one view; rows are the images of this rank, in batch order. No tensor
-/// is part of a gradient graph.
+impl Views {
+    /// Whether the view at a position is one of them.
+    pub fn contain(self, position: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(only) => only == position,
+        }
+    }
+}
+
+/// A perceptron behind the online network, trained with it.
 #[derive(Debug, Clone)]
+pub struct Predictor {
+    /// What it is made of.
+    pub config: ProjectorConfig,
+    /// Of which views a prediction is wanted.
+    pub views: Views,
+    /// Whether its learning rate stays at the highest of the schedule after warm-up.
+    pub has_constant_rate: bool,
+}
+
+/// An averaged copy of the online network.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Target {
+    /// Of which views its output is wanted.
+    pub views: Views,
+    /// Whether it sees the batch in another order than the online network, which matters where
+    /// batch norm works in groups.
+    pub is_shuffled: bool,
+}
+
+/// What the loop must prepare for an objective.
+#[derive(Debug, Clone)]
+pub struct Needs {
+    /// Of which views the output of the trained network is wanted.
+    pub online: Views,
+    /// Whose predictions it wants.
+    pub predictor: Option<Predictor>,
+    /// Whether, and of which views, it wants the outputs of an averaged copy of the network.
+    pub target: Option<Target>,
+    /// Into how many groups of images a batch is cut, each normalised by its own statistics.
+    pub batch_norm_groups: usize,
+}
+
+impl Default for Needs {
+    fn default() -> Self {
+        Self { online: Views::All, predictor: None, target: None, batch_norm_groups: 1 }
+    }
+}
+
+/// What the networks made of one view, as far as the objective asked for it; rows are the images of
+/// this rank, in batch order. No tensor is part of a gradient graph.
+#[derive(Debug, Clone, Default)]
 pub struct ViewOutputs {
     /// Of the trained network, `[n, d]`.
-    pub online: Tensor<2>,
-    /// Of the predictor behind it, if one was asked for.
+    pub online: Option<Tensor<2>>,
+    /// Of the predictor behind it.
     pub prediction: Option<Tensor<2>>,
-    /// Of the target network, if it was asked for, `[n, d]`.
+    /// Of the target network, `[n, d]`.
     pub target: Option<Tensor<2>>,
+}
+
+impl ViewOutputs {
+    /// The output of the trained network.
+    ///
+    /// # Panics
+    /// If the objective did not ask for it.
+    pub fn online(&self) -> Tensor<2> {
+        self.online.clone().expect("the objective asked for this view's online output")
+    }
+
+    /// The prediction.
+    ///
+    /// # Panics
+    /// If the objective did not ask for it.
+    pub fn prediction(&self) -> Tensor<2> {
+        self.prediction.clone().expect("the objective asked for this view's prediction")
+    }
+
+    /// The output of the target network.
+    ///
+    /// # Panics
+    /// If the objective did not ask for it.
+    pub fn target(&self) -> Tensor<2> {
+        self.target.clone().expect("the objective asked for this view's target output")
+    }
 }
 
 /// Where in the run a step is, and with whom it is shared.
@@ -51,7 +126,22 @@ pub struct StepContext<'a> {
     pub seed: u64,
     /// Position in the source of each image of this rank's batch.
     pub ids: &'a [u64],
+    /// The class of each, where it has one.
+    pub labels: &'a [Option<usize>],
     /// The ranks that share the batch.
+    pub collective: &'a dyn Collective,
+}
+
+/// Where in the run an epoch is, and with whom it is shared.
+#[derive(Debug, Clone, Copy)]
+pub struct EpochContext<'a> {
+    /// The epoch, from 0.
+    pub epoch: u64,
+    /// Epochs in the run.
+    pub epochs: u64,
+    /// The seed of the run.
+    pub seed: u64,
+    /// The ranks that share it.
     pub collective: &'a dyn Collective,
 }
 
@@ -78,8 +168,18 @@ pub struct Evaluation {
     pub floor: Option<f64>,
     /// The **true** gradient of the global loss for each view's outputs on this rank.
     pub gradients: Vec<ViewGradients>,
-    /// Gradients for the objective's own parameters, by name, already summed over ranks.
+    /// Gradients for the objective's own parameters, by name, already summed over ranks; a parameter
+    /// without one stays as it is.
     pub parameter_gradients: BTreeMap<String, Tensor<2>>,
+    /// Why the step must not be applied, in a sentence without a stop, if it cannot be.
+    pub fault: Option<String>,
+}
+
+impl Evaluation {
+    /// One of its measures.
+    pub fn measure(&self, name: &str) -> Option<f64> {
+        self.measures.iter().find(|(known, _)| *known == name).map(|&(_, value)| value)
+    }
 }
 
 /// The state of health of a run.
@@ -123,6 +223,15 @@ pub struct Finding {
     pub verdict: Verdict,
     /// The numbers behind it, in words, and what to do.
     pub reason: String,
+    /// The step since which it has been so, where that is known.
+    pub since_step: Option<u64>,
+}
+
+impl Finding {
+    /// A verdict and why.
+    pub fn new(verdict: Verdict, reason: String) -> Self {
+        Self { verdict, reason, since_step: None }
+    }
 }
 
 /// Means over the recent steps of a run, for a verdict.
@@ -142,6 +251,10 @@ impl Reading {
         self.measures.get(name).copied()
     }
 }
+
+/// Share of the outputs' power (the measure `variation`) that must differ between images; f32
+/// rounding alone gives 1e-13.
+pub const CONSTANT: f64 = 1e-8;
 
 /// A loss on the outputs of several views, with everything it carries from step to step.
 ///
@@ -173,7 +286,7 @@ pub trait Objective: fmt::Debug + Send {
     /// If a rank is gone or late.
     fn before_epoch(
         &mut self,
-        _epoch: u64,
+        _context: &EpochContext,
         _features: &mut dyn FnMut() -> Result<Tensor<2>, CollectiveError>,
     ) -> Result<(), CollectiveError> {
         Ok(())
@@ -217,7 +330,12 @@ pub trait Objective: fmt::Debug + Send {
     /// Takes back what [`Objective::state`] gave.
     fn restore(&mut self, _state: BTreeMap<String, Tensor<2>>) {}
 
-    /// What the objective itself finds wrong with a run, beyond collapse and divergence.
+    /// Whether one step's measures are those of a network that gives every image the same output.
+    fn has_collapsed(&self, evaluation: &Evaluation) -> bool {
+        evaluation.measure("variation").is_some_and(|variation| variation < CONSTANT)
+    }
+
+    /// What the objective itself finds wrong with a run, beyond a constant output and divergence.
     fn diagnose(&self, _reading: &Reading) -> Option<Finding> {
         None
     }

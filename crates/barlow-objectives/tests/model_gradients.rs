@@ -23,8 +23,7 @@ fn network(device: &Device) -> Network {
         channels: 3,
         zero_init_residual: true,
     };
-    let projector =
-        ProjectorConfig { widths: "24-24-16".parse().expect("three widths"), batch_norm: true };
+    let projector = ProjectorConfig::new("24-24-16".parse().expect("three widths"));
     let network = Network::new(&encoder, &projector, &Initializer::new(0, device));
     named::replace(network, |name, old| {
         let values = fill_parameter(name, &old.shape);

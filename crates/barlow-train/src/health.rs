@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 
 use barlow_nn::tensor_file::{Array, Dtype, TensorFileError, Tensors};
-use barlow_objectives::{Evaluation, Finding, Objective, Reading, Verdict};
-
-/// Share of the embeddings' power that must differ between images; f32 rounding alone gives 1e-13.
-const CONSTANT: f64 = 1e-8;
+use barlow_objectives::{CONSTANT, Evaluation, Finding, Objective, Reading, Verdict};
 
 /// A step that moves the weights by this share of their norm forgets within ten steps what it
 /// learnt; healthy LARS runs stay below 0.02.
@@ -23,6 +20,7 @@ const LOSS: &str = "loss";
 const UPDATE: &str = "relative_update";
 const FIRST_LOSS: &str = "first_loss";
 const DIVERGED: &str = "diverged";
+const COLLAPSED_SINCE: &str = "collapsed_since_step";
 const MEASURE: &str = "measure/";
 
 /// Sums over the steps of the current epoch, and the first loss of the run.
@@ -42,8 +40,22 @@ impl Readings {
         self.sums.get(name).copied().unwrap_or(0.0)
     }
 
-    /// Takes in a step that was applied.
-    pub fn applied(&mut self, evaluation: &Evaluation, relative_update: f64) {
+    /// Takes in a step that was applied; `collapsed` is its number if it was one of a network that
+    /// gives every image the same output.
+    pub fn applied(
+        &mut self,
+        evaluation: &Evaluation,
+        relative_update: f64,
+        collapsed: Option<u64>,
+    ) {
+        match collapsed {
+            Some(step) => {
+                self.sums.entry(COLLAPSED_SINCE.to_owned()).or_insert(step as f64);
+            }
+            None => {
+                self.sums.remove(COLLAPSED_SINCE);
+            }
+        }
         self.sums.entry(FIRST_LOSS.to_owned()).or_insert(evaluation.loss);
         self.add(STEPS, 1.0);
         self.add(LOSS, evaluation.loss);
@@ -58,9 +70,10 @@ impl Readings {
         self.add(SKIPPED, 1.0);
     }
 
-    /// Forgets the epoch; the first loss stays, and that a run diverged.
+    /// Forgets the epoch; the first loss stays, that a run diverged, and since when it is collapsed.
     pub fn begin_epoch(&mut self) {
-        self.sums.retain(|name, _| name == FIRST_LOSS || name == DIVERGED);
+        let stays = [FIRST_LOSS, DIVERGED, COLLAPSED_SINCE];
+        self.sums.retain(|name, _| stays.contains(&name.as_str()));
     }
 
     /// The verdict on the epoch so far; a run that diverged stays so until its loss is below the
@@ -74,7 +87,10 @@ impl Readings {
         dim: usize,
         embedding_rank: f64,
     ) -> Finding {
-        let finding = self.judge(objective, batch_size, dim, embedding_rank);
+        let mut finding = self.judge(objective, batch_size, dim, embedding_rank);
+        if finding.verdict == Verdict::Collapsed {
+            finding.since_step = self.sums.get(COLLAPSED_SINCE).map(|&step| step as u64);
+        }
         if finding.verdict == Verdict::Diverging {
             self.sums.insert(DIVERGED.to_owned(), 1.0);
         }
@@ -94,7 +110,7 @@ impl Readings {
             name.strip_prefix(MEASURE).map(|name| (name.to_owned(), sum / steps))
         });
         let reading = Reading { batch_size, dim, measures: measures.collect() };
-        let finding = |verdict, reason| Finding { verdict, reason };
+        let finding = Finding::new;
 
         let (skipped, update) = (self.get(SKIPPED), mean(UPDATE));
         if skipped > 0.0 && skipped >= 0.1 * (steps + skipped) {
@@ -131,7 +147,8 @@ impl Readings {
             );
         }
         let variation = reading.measure("variation");
-        if variation.is_some_and(|variation| variation < CONSTANT) || embedding_rank < 1e-3 {
+        let is_constant = variation.is_some_and(|variation| variation < CONSTANT);
+        if is_constant || embedding_rank < 1e-3 || self.sums.contains_key(COLLAPSED_SINCE) {
             return finding(
                 Verdict::Collapsed,
                 "every image gets the same embedding; check that images differ, that views keep \

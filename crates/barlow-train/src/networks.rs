@@ -1,17 +1,21 @@
 //! The networks of a run: the one that is trained, and what the objective wants beside it.
 
+mod groups;
+
 use std::collections::BTreeMap;
 
-use barlow_nn::collective::{Collective, CollectiveError};
+use barlow_nn::collective::CollectiveError;
 use barlow_nn::named::{self, WeightsMismatch};
 use barlow_nn::tensor_file::Tensors;
 use barlow_nn::{
     BatchStatistics, EncoderConfig, Initializer, Network, Pass, Precision, Projector,
     ProjectorConfig, commit,
 };
-use barlow_objectives::{Layer, Needs, ViewOutputs};
+use barlow_objectives::{Layer, Needs, StepContext, ViewOutputs};
 use burn::module::ParamId;
 use burn::tensor::{Device, Gradients, Tensor};
+
+use groups::{Groups, Reader};
 
 /// Statistics of one pass, by the identity of the norm's running mean.
 type Statistics = BTreeMap<ParamId, BatchStatistics>;
@@ -25,18 +29,20 @@ pub struct Networks {
     predictor: Option<Projector>,
     /// A moving average of the online network, if the objective wants one.
     target: Option<Network>,
+    /// Which outputs the objective wants, and of which views.
+    needs: Needs,
     layer: Layer,
     /// In which the networks compute while training.
     precision: Precision,
 }
 
 /// What a training pass over the views gave.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Forward {
     /// For the objective, outside any graph.
     pub outputs: Vec<ViewOutputs>,
     /// The same in the graph: online output and prediction of each view.
-    pub attached: Vec<(Tensor<2>, Option<Tensor<2>>)>,
+    pub attached: Vec<[Option<Tensor<2>>; 2]>,
     online: Vec<Statistics>,
     predictor: Vec<Statistics>,
     target: Vec<Statistics>,
@@ -47,12 +53,12 @@ impl Networks {
     pub fn new(
         encoder: &EncoderConfig,
         projector: &ProjectorConfig,
-        needs: &Needs,
+        (layer, needs): (Layer, &Needs),
         seed: u64,
         device: &Device,
         precision: Precision,
     ) -> Self {
-        let dim = output_dim(encoder, projector, needs.layer);
+        let dim = output_dim(encoder, projector, layer);
         let initializer = Initializer::new(seed, device);
         // First weights are a function of seed and name, so the target begins as a copy.
         let target =
@@ -62,9 +68,10 @@ impl Networks {
             predictor: needs
                 .predictor
                 .as_ref()
-                .map(|predictor| predictor.init(dim, &initializer.part("predictor"))),
-            target: needs.target.then(target),
-            layer: needs.layer,
+                .map(|predictor| predictor.config.init(dim, &initializer.part("predictor"))),
+            target: needs.target.map(|_| target()),
+            needs: needs.clone(),
+            layer,
             precision,
         }
     }
@@ -91,19 +98,12 @@ impl Networks {
         Ok(())
     }
 
-    fn read(
-        &self,
-        network: &Network,
-        view: Tensor<4>,
-        pass: &Pass,
-    ) -> Result<Tensor<2>, CollectiveError> {
-        match self.layer {
-            Layer::Representation => network.encoder.forward(view, pass),
-            Layer::Embedding => Ok(network.forward(view, pass)?.embedding),
-        }
+    fn reader<'a>(&self, network: &'a Network, seen: &'a mut Vec<Statistics>) -> Reader<'a> {
+        Reader { network, layer: self.layer, precision: self.precision, seen }
     }
 
-    /// A training pass: one forward pass for each view, with that view's own statistics.
+    /// A training pass over the views as far as the objective asks for it: one forward pass for each
+    /// view, or for each group of its images, with statistics of its own.
     ///
     /// # Shapes
     /// - `views`: each `[n, c, h, w]`, on the autodiff device
@@ -113,43 +113,46 @@ impl Networks {
     pub fn forward(
         &self,
         views: Vec<Tensor<4>>,
-        collective: &dyn Collective,
+        context: &StepContext,
     ) -> Result<Forward, CollectiveError> {
-        let mut forward = Forward {
-            outputs: vec![],
-            attached: vec![],
-            online: vec![],
-            predictor: vec![],
-            target: vec![],
-        };
-        for view in views {
-            let target = match &self.target {
-                Some(network) => {
-                    let pass = Pass::training(collective, self.precision);
-                    let output = self.read(network, view.clone().inner(), &pass)?;
-                    forward.target.push(pass.into_statistics());
-                    Some(output)
+        let collective = context.collective;
+        let mut forward = Forward::default();
+        let groups = Groups::of(&self.needs, collective);
+        for (position, view) in views.into_iter().enumerate() {
+            let target = match (&self.target, self.needs.target) {
+                (Some(network), Some(wanted)) if wanted.views.contain(position) => {
+                    let view = view.clone().inner();
+                    let mut reader = self.reader(network, &mut forward.target);
+                    Some(if wanted.is_shuffled {
+                        groups.read_shuffled(&mut reader, view, position, context)?
+                    } else {
+                        groups.read(&mut reader, view)?
+                    })
                 }
-                None => None,
+                _ => None,
             };
-            let pass = Pass::training(collective, self.precision);
-            let online = self.read(&self.online, view, &pass)?;
-            forward.online.push(pass.into_statistics());
-            let prediction = match &self.predictor {
-                Some(predictor) => {
+            let online = if self.needs.online.contain(position) {
+                Some(groups.read(&mut self.reader(&self.online, &mut forward.online), view)?)
+            } else {
+                None
+            };
+            let is_predicted =
+                self.needs.predictor.as_ref().is_some_and(|wanted| wanted.views.contain(position));
+            let prediction = match (&self.predictor, &online) {
+                (Some(predictor), Some(online)) if is_predicted => {
                     let pass = Pass::training(collective, self.precision);
                     let prediction = predictor.forward(online.clone(), &pass)?;
                     forward.predictor.push(pass.into_statistics());
                     Some(prediction)
                 }
-                None => None,
+                _ => None,
             };
             forward.outputs.push(ViewOutputs {
-                online: online.clone().inner(),
+                online: online.clone().map(Tensor::inner),
                 prediction: prediction.clone().map(Tensor::inner),
                 target,
             });
-            forward.attached.push((online, prediction));
+            forward.attached.push([online, prediction]);
         }
         Ok(forward)
     }

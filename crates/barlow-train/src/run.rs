@@ -18,7 +18,7 @@ use barlow_data::views::ViewPipeline;
 use barlow_nn::collective::Collective;
 use barlow_nn::tensor_file::Tensors;
 use barlow_nn::{Pass, Precision};
-use barlow_objectives::{Layer, Registry, StepContext};
+use barlow_objectives::{EpochContext, Layer, Registry, StepContext};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde_json::json;
@@ -266,7 +266,7 @@ impl<'a> Trainer<'a> {
     fn begin_epoch(&mut self, epoch: u64) -> Result<(), TrainError> {
         self.prepared.state.readings.begin_epoch();
         let State { objective, networks, .. } = &mut self.prepared.state;
-        let layer = objective.needs().layer;
+        let layer = self.prepared.layer;
         let (run, device) = (self.run, &self.run.device);
         let mut failure = None;
         let mut features = || {
@@ -290,7 +290,13 @@ impl<'a> Trainer<'a> {
                 }
             }
         };
-        objective.before_epoch(epoch, &mut features)?;
+        let context = EpochContext {
+            epoch,
+            epochs: run.settings.schedule.epochs,
+            seed: run.settings.train.seed,
+            collective: run.collective,
+        };
+        objective.before_epoch(&context, &mut features)?;
         failure.map_or(Ok(()), |error| Err(error.into()))
     }
 
@@ -315,9 +321,10 @@ impl<'a> Trainer<'a> {
             total_steps: self.prepared.schedule.total_steps(),
             seed: self.run.settings.train.seed,
             ids: &batch.ids,
+            labels: &batch.labels,
             collective: self.run.collective,
         };
-        let rates = self.prepared.schedule.at(step);
+        let rates = self.prepared.schedule.rates(step);
         let computed = Step::compute(
             &self.prepared.state.networks,
             &*self.prepared.state.objective,
@@ -325,7 +332,7 @@ impl<'a> Trainer<'a> {
             &context,
         )?;
         let evaluation = computed.evaluation.clone();
-        let cause = computed.not_finite.clone();
+        let cause = computed.fault.clone();
         match &cause {
             None => self.prepared.state.apply(computed, rates, &context)?,
             Some(cause) => self.skip(cause)?,
@@ -362,8 +369,8 @@ impl<'a> Trainer<'a> {
                 "measures": pairs(&evaluation.measures),
                 "floor": evaluation.floor,
                 "learning_rates": {
-                    "weights": rates.weights,
-                    "biases_and_norms": rates.biases_and_norms,
+                    "weights": rates.now.weights,
+                    "biases_and_norms": rates.now.biases_and_norms,
                 },
                 "images_per_second": images_per_second,
                 "data_wait_fraction": data_wait_fraction,
@@ -380,7 +387,7 @@ impl<'a> Trainer<'a> {
             Some(cause) if self.prepared.state.skipped_in_a_row >= most => {
                 self.prepared.state.skipped_in_a_row = 0;
                 self.save()?;
-                Err(TrainError::NotFinite { steps: most, cause, step: step + 1 })
+                Err(TrainError::Skipped { steps: most, cause, step: step + 1 })
             }
             _ => Ok(()),
         }
@@ -392,7 +399,7 @@ impl<'a> Trainer<'a> {
         self.prepared.state.skipped += 1;
         self.prepared.state.skipped_in_a_row += 1;
         let step = self.prepared.state.step;
-        let text = format!("step {} is skipped: {cause} is not finite", step + 1);
+        let text = format!("step {} is skipped: {cause}", step + 1);
         self.tell(&Event::Warning(text))?;
         Ok(())
     }
@@ -420,7 +427,7 @@ impl<'a> Trainer<'a> {
                 first.reason
             )))?;
         }
-        let rank = match self.prepared.state.objective.needs().layer {
+        let rank = match self.prepared.layer {
             Layer::Representation => measured.representation_rank,
             Layer::Embedding => measured.embedding_rank,
         };
@@ -438,6 +445,9 @@ impl<'a> Trainer<'a> {
             },
             "health": { "verdict": health.verdict.as_str(), "reason": health.reason },
         });
+        if let Some(step) = health.since_step {
+            record["health"]["since_step"] = json!(step);
+        }
         if let Some(knn) = measured.knn {
             record["knn"] = json!(knn);
             let [first, last] = &mut self.prepared.state.knn;

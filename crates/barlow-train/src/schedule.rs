@@ -26,6 +26,15 @@ pub struct Rates {
     pub biases_and_norms: f64,
 }
 
+/// The rates of one step, and the highest of the run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepRates {
+    /// Of this step.
+    pub now: Rates,
+    /// The highest; what has a constant rate takes these.
+    pub peak: Rates,
+}
+
 impl Schedule {
     /// The schedule of `schedule.epochs` epochs of `steps_per_epoch` steps, `batch_size` images each.
     pub fn new(
@@ -58,6 +67,11 @@ impl Schedule {
             weights: self.base.weights * share,
             biases_and_norms: self.base.biases_and_norms * share,
         }
+    }
+
+    /// The rates of a step, and the highest.
+    pub fn rates(&self, step: u64) -> StepRates {
+        StepRates { now: self.at(step), peak: self.base }
     }
 
     /// The rate as a share of the highest.

@@ -8,21 +8,25 @@ use burn::tensor::Tensor;
 
 use crate::networks::{Forward, Networks};
 use crate::optimizer::{Optimizer, ParameterClass, SquareSum};
-use crate::schedule::Rates;
+use crate::schedule::StepRates;
 
 /// Loss and gradients of one batch, not yet applied.
 #[derive(Debug)]
 pub struct Step {
     /// What the objective said.
     pub evaluation: Evaluation,
-    /// What is not finite, the first by name; such a step must not be applied.
-    pub not_finite: Option<String>,
+    /// Why the step must not be applied: a number that is not finite, the first by name, or what the
+    /// objective says.
+    pub fault: Option<String>,
     forward: Forward,
     gradients: BTreeMap<String, Tensor<1>>,
 }
 
 /// Prefix of an objective's own parameters among the names of gradients.
 const OBJECTIVE: &str = "objective.";
+
+/// Prefix of the predictor's.
+const PREDICTOR: &str = "predictor.";
 
 impl Step {
     /// Runs the views through the networks, asks the objective, and sends its gradients back.
@@ -42,7 +46,7 @@ impl Step {
         context: &StepContext,
     ) -> Result<Self, CollectiveError> {
         let views = objective.before_views(views, context);
-        let mut forward = networks.forward(views, context.collective)?;
+        let mut forward = networks.forward(views, context)?;
         let evaluation = objective.evaluate(&forward.outputs, context)?;
         let mut gradients = backward(networks, std::mem::take(&mut forward.attached), &evaluation);
         for gradient in gradients.values_mut() {
@@ -51,12 +55,13 @@ impl Step {
         for (name, gradient) in &evaluation.parameter_gradients {
             gradients.insert(format!("{OBJECTIVE}{name}"), gradient.clone().flatten(0, 1));
         }
-        let not_finite = if evaluation.loss.is_finite() {
-            first_not_finite(&mut gradients).map(|name| format!("the gradient of `{name}`"))
-        } else {
-            Some("the loss".to_owned())
+        let fault = match &evaluation.fault {
+            Some(fault) => Some(fault.clone()),
+            None if !evaluation.loss.is_finite() => Some("the loss is not finite".to_owned()),
+            None => first_not_finite(&mut gradients)
+                .map(|name| format!("the gradient of `{name}` is not finite")),
         };
-        Ok(Self { evaluation, not_finite, forward, gradients })
+        Ok(Self { evaluation, fault, forward, gradients })
     }
 
     /// The gradient of each trained tensor, by name, flattened, summed over ranks.
@@ -74,14 +79,17 @@ impl Step {
         networks: &mut Networks,
         objective: &mut dyn Objective,
         optimizer: &mut Optimizer,
-        rates: Rates,
+        StepRates { now: rates, peak }: StepRates,
         context: &StepContext,
     ) -> Result<f64, CollectiveError> {
         let mut squares = Vec::new();
         let gradients = &mut self.gradients;
+        let predictor = objective.needs().predictor;
+        let is_at_peak = predictor.is_some_and(|predictor| predictor.has_constant_rate);
         let mut update = |name: &str, shape: &[usize], value: Tensor<1>| {
             let gradient = gradients.remove(name)?;
             let class = ParameterClass::of(shape);
+            let rates = if is_at_peak && name.starts_with(PREDICTOR) { peak } else { rates };
             let updated = optimizer.step(name, class, rates, value, gradient);
             squares.extend(updated.squares.into_iter().flatten());
             Some(updated.value)
@@ -89,10 +97,12 @@ impl Step {
         networks.update(&mut update);
         let mut parameters = objective.parameters();
         for (name, value) in &mut parameters {
-            let shape = value.dims();
+            let dims = value.dims();
+            // A matrix of one row is a bias.
+            let shape = if dims[0] == 1 { &dims[1..] } else { &dims[..] };
             let name = format!("{OBJECTIVE}{name}");
-            if let Some(updated) = update(&name, &shape, value.clone().flatten(0, 1)) {
-                *value = updated.reshape(shape);
+            if let Some(updated) = update(&name, shape, value.clone().flatten(0, 1)) {
+                *value = updated.reshape(dims);
             }
         }
         objective.set_parameters(parameters);
@@ -106,18 +116,16 @@ impl Step {
 
 fn backward(
     networks: &Networks,
-    attached: Vec<(Tensor<2>, Option<Tensor<2>>)>,
+    attached: Vec<[Option<Tensor<2>>; 2]>,
     evaluation: &Evaluation,
 ) -> BTreeMap<String, Tensor<1>> {
     // Outputs that get no gradient are dropped here, before the way back, which frees what only
     // they hold.
     let attached = attached.into_iter().zip(&evaluation.gradients);
-    let products = attached.flat_map(|((online, prediction), gradients)| {
-        let online = gradients.online.clone().map(|gradient| online * gradient.autodiff());
-        let prediction = prediction
-            .zip(gradients.prediction.clone())
-            .map(|(prediction, gradient)| prediction * gradient.autodiff());
-        [online, prediction].into_iter().flatten()
+    let products = attached.flat_map(|(outputs, gradients)| {
+        let gradients = [gradients.online.clone(), gradients.prediction.clone()];
+        let pairs = outputs.into_iter().zip(gradients).filter_map(|(a, b)| a.zip(b));
+        pairs.map(|(output, gradient)| output * gradient.autodiff()).collect::<Vec<_>>()
     });
     let surrogate = products.map(Tensor::sum).reduce(|a, b| a + b);
     surrogate.map_or_else(BTreeMap::new, |sum| networks.gradients(&sum.backward()))

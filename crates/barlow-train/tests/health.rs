@@ -9,7 +9,7 @@ use barlow_data::source::{Source, Synthetic};
 use barlow_data::views::{RangeConfig, ViewConfig, ViewPipeline, ViewPipelineConfig};
 use barlow_nn::collective::SingleRank;
 use barlow_nn::{EncoderName, Stem};
-use barlow_objectives::{Finding, Registry, Verdict};
+use barlow_objectives::{ConstantValue, Finding, Registry, Verdict};
 use barlow_train::event::{Event, Observer};
 use barlow_train::probe::Probe;
 use barlow_train::run::{End, Run, TrainError, train};
@@ -27,7 +27,7 @@ fn ordinary() -> Settings {
     settings.encoder.width = 8;
     settings.encoder.stem = Stem::Small;
     settings.projector.widths = "64-64".parse().expect("widths");
-    settings.objective.lambda = 0.05;
+    settings.objective.constants.set("lambda", ConstantValue::Number(0.05));
     settings.optimizer.base_learning_rate = 5.0;
     settings.optimizer.base_learning_rate_biases = 0.1;
     settings.schedule.epochs = 5;
@@ -124,7 +124,7 @@ fn a_rate_a_hundred_times_too_high_is_diverging() {
 #[test]
 fn without_the_redundancy_reduction_term_dimensions_become_redundant() {
     let mut settings = ordinary();
-    settings.objective.lambda = 0.0;
+    settings.objective.constants.set("lambda", ConstantValue::Number(0.0));
     settings.schedule.epochs = 12;
     let verdicts = verdicts_of(&settings);
     assert_all(&verdicts[9..], Verdict::Redundant);
@@ -133,7 +133,7 @@ fn without_the_redundancy_reduction_term_dimensions_become_redundant() {
 #[test]
 fn eight_images_for_8192_dimensions_are_too_small_a_batch() {
     let mut settings = ordinary();
-    settings.objective.lambda = 0.0051;
+    settings.objective.constants.set("lambda", ConstantValue::Number(0.0051));
     settings.projector.widths = "8192".parse().expect("widths");
     settings.train.batch_size = 8;
     settings.data.max_images = 32;
@@ -205,7 +205,7 @@ fn numbers_that_are_not_finite_end_the_run_with_the_last_good_state_kept() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("run");
     let (_, end) = verdicts(&settings, Arc::new(Synthetic::new(512, 0)), &path);
-    assert!(matches!(end, Err(TrainError::NotFinite { steps: 3, .. })), "{end:?}");
+    assert!(matches!(end, Err(TrainError::Skipped { steps: 3, .. })), "{end:?}");
     let (arrays, _) = barlow_nn::tensor_file::read(&path.join("encoder.safetensors"))
         .expect("the encoder of the last good step");
     for (name, array) in arrays {

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use barlow_nn::collective::SingleRank;
 use barlow_nn::{EncoderConfig, EncoderName, Precision, ProjectorConfig, Stem, named};
-use barlow_objectives::{BarlowTwins, Needs, Objective, StepContext};
+use barlow_objectives::{BarlowTwins, Layer, Needs, Objective, StepContext};
 use barlow_testing::{Fixture, fill, fill_parameter};
 use barlow_train::networks::Networks;
 use barlow_train::optimizer::Optimizer;
-use barlow_train::schedule::Rates;
+use barlow_train::schedule::{Rates, StepRates};
 use barlow_train::settings::OptimizerSettings;
 use barlow_train::step::Step;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -32,10 +32,15 @@ fn networks(device: &Device) -> Networks {
         channels: 3,
         zero_init_residual: true,
     };
-    let projector =
-        ProjectorConfig { widths: "24-24-16".parse().expect("widths"), batch_norm: true };
-    let mut networks =
-        Networks::new(&encoder, &projector, &Needs::default(), 0, device, Precision::F32);
+    let projector = ProjectorConfig::new("24-24-16".parse().expect("widths"));
+    let mut networks = Networks::new(
+        &encoder,
+        &projector,
+        (Layer::Embedding, &Needs::default()),
+        0,
+        device,
+        Precision::F32,
+    );
     networks.online = named::replace(networks.online, |name, old| {
         let values = fill_parameter(name, &old.shape);
         let length = [values.len()];
@@ -55,11 +60,17 @@ fn three_steps_match_pytorch() {
     let mut deviations = Vec::new();
     for step in 0..3 {
         let ids: Vec<u64> = (0..8).collect();
-        let context =
-            StepContext { step, total_steps: 3, seed: 0, ids: &ids, collective: &SingleRank };
+        let context = StepContext {
+            step,
+            total_steps: 3,
+            seed: 0,
+            ids: &ids,
+            labels: &[],
+            collective: &SingleRank,
+        };
         let computed =
             Step::compute(&networks, &objective, views(step, &device), &context).expect("one rank");
-        assert_eq!(computed.not_finite, None);
+        assert_eq!(computed.fault, None);
         let terms: BTreeMap<_, _> = computed.evaluation.terms.iter().copied().collect();
         for (key, found) in [
             ("loss", computed.evaluation.loss),
@@ -78,7 +89,13 @@ fn three_steps_match_pytorch() {
             }
         }
         computed
-            .apply(&mut networks, &mut objective, &mut optimizer, rates, &context)
+            .apply(
+                &mut networks,
+                &mut objective,
+                &mut optimizer,
+                StepRates { now: rates, peak: rates },
+                &context,
+            )
             .expect("one rank");
     }
     let momentum = Fixture::open("model/momentum_end");

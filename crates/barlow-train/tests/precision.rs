@@ -7,10 +7,10 @@ use barlow_data::source::Synthetic;
 use barlow_data::views::{RangeConfig, ViewConfig, ViewPipeline, ViewPipelineConfig};
 use barlow_nn::collective::SingleRank;
 use barlow_nn::{EncoderConfig, EncoderName, Precision, ProjectorConfig, Stem};
-use barlow_objectives::{BarlowTwins, Needs, StepContext};
+use barlow_objectives::{BarlowTwins, Layer, Needs, StepContext};
 use barlow_train::networks::Networks;
 use barlow_train::optimizer::Optimizer;
-use barlow_train::schedule::Rates;
+use barlow_train::schedule::{Rates, StepRates};
 use barlow_train::settings::OptimizerSettings;
 use barlow_train::step::Step;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -26,10 +26,16 @@ fn networks(precision: Precision) -> Networks {
         channels: 3,
         zero_init_residual: true,
     };
-    let projector =
-        ProjectorConfig { widths: "128-128-128".parse().expect("widths"), batch_norm: true };
+    let projector = ProjectorConfig::new("128-128-128".parse().expect("widths"));
     let device = Device::flex().autodiff();
-    Networks::new(&encoder, &projector, &Needs::default(), 0, &device, precision)
+    Networks::new(
+        &encoder,
+        &projector,
+        (Layer::Embedding, &Needs::default()),
+        0,
+        &device,
+        precision,
+    )
 }
 
 fn loader() -> Loader {
@@ -77,7 +83,8 @@ fn after_fifty_steps_the_gradient_of_every_layer_points_the_same_way_in_bf16() {
             views.map(tensor).collect()
         };
         let collective = &SingleRank;
-        let context = StepContext { step, total_steps: STEPS, seed: 0, ids: &ids, collective };
+        let context =
+            StepContext { step, total_steps: STEPS, seed: 0, ids: &ids, labels: &[], collective };
         let compute = |networks: &Networks| {
             Step::compute(networks, &objective, views(), &context).expect("one rank")
         };
@@ -98,8 +105,13 @@ fn after_fifty_steps_the_gradient_of_every_layer_points_the_same_way_in_bf16() {
             assert!(lowest.0 > 0.93 && median > 0.98, "median {median}, lowest {lowest:?}");
             return;
         }
-        let applied =
-            computed.apply(&mut networks[0], &mut objective, &mut optimizer, rates, &context);
+        let applied = computed.apply(
+            &mut networks[0],
+            &mut objective,
+            &mut optimizer,
+            StepRates { now: rates, peak: rates },
+            &context,
+        );
         applied.expect("one rank");
     }
     unreachable!("the loader gives every step");

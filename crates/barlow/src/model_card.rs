@@ -168,7 +168,9 @@ impl ModelCard<'_> {
             writeln!(f, "| of these | {} of each class, the first {most} |", data.fraction)?;
         }
         writeln!(f, "| images skipped | {bad_images} |")?;
-        writeln!(f, "| objective | {}, lambda {} |", objective.name, objective.lambda)?;
+        let constants = objective.constants.iter().map(|(name, value)| format!(", {name} {value}"));
+        let constants: String = constants.collect();
+        writeln!(f, "| objective | {}{constants} |", objective.name)?;
         writeln!(f, "| projector | {} |", projector.widths)?;
         writeln!(
             f,

@@ -16,10 +16,12 @@ mod problem;
 mod reading;
 mod rules;
 mod table;
+mod vocabulary;
 
 use std::path::PathBuf;
 
 use barlow_data::source::{SourceKind, SourceSpec};
+use barlow_objectives::Registry;
 use barlow_train::settings::Settings;
 use toml::Value;
 
@@ -32,6 +34,7 @@ pub use problem::{Problem, SettingsProblems};
 use crate::presets;
 use given::{Given, last};
 use layers::Layers;
+use vocabulary::Vocabulary;
 
 /// Settings as typed: nothing is judged yet.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -70,16 +73,17 @@ pub struct Resolution {
 
 /// Merges defaults, preset, file and options, and judges the result.
 ///
-/// `objectives` are the names that this program knows. Where no preset is named, the images choose
-/// it ([`presets::for_source`]).
+/// `registry` has the objectives that this program knows; naming one brings its recipe, beneath the
+/// layer that names it. Where no preset is named, the images choose it ([`presets::for_source`]).
 ///
 /// # Errors
 /// If anything is wrong; the error lists everything that is.
-pub fn resolve(typed: &TypedSettings, objectives: &[&str]) -> Result<Resolution, SettingsProblems> {
+pub fn resolve(typed: &TypedSettings, registry: &Registry) -> Result<Resolution, SettingsProblems> {
     let mut problems = Vec::new();
     let mut notes = Vec::new();
-    let options = reading::options(typed, &mut problems);
-    let file = typed.config.as_deref().map(|path| reading::file(path, &mut problems));
+    let vocabulary = Vocabulary::of(registry);
+    let options = reading::options(typed, &vocabulary, &mut problems);
+    let file = typed.config.as_deref().map(|path| reading::file(path, &vocabulary, &mut problems));
     let file = file.unwrap_or_default();
 
     let source = last(&options, "data.source").or_else(|| last(&file, "data.source"));
@@ -91,15 +95,24 @@ pub fn resolve(typed: &TypedSettings, objectives: &[&str]) -> Result<Resolution,
     if let (None, Some(name)) = (preset, &typed.preset) {
         problems.push(Problem::unknown_preset(name));
     }
-    let preset_layer = preset.map(|preset| reading::preset(preset, &mut problems));
+    let preset_layer = preset.map(|preset| reading::preset(preset, &vocabulary, &mut problems));
 
     let mut layers = Layers::of_defaults();
     for layer in [preset_layer.unwrap_or_default(), file, options] {
-        layers.add(layer);
+        layers.add_with_recipe(layer, registry, |entry| {
+            reading::recipe(entry, &vocabulary, &mut problems)
+        });
     }
-    let judged = layers.judge(objectives, &mut problems);
+    let objective = layers.text(vocabulary::NAME).and_then(|name| registry.find(name));
+    if let Some(entry) = objective {
+        layers.settle_constants(entry, &mut problems);
+    }
+    let judged = layers.judge(&registry.names(), &mut problems);
     if !problems.iter().any(Problem::hides_values) {
         rules::check(&judged, &mut problems);
+    }
+    if problems.is_empty() {
+        problems.extend(rules::objective(&judged, registry));
     }
     if !problems.is_empty() {
         return Err(SettingsProblems { problems });

@@ -151,8 +151,16 @@ pub(crate) fn projector_config(tensors: &Tensors) -> anyhow::Result<ProjectorCon
     linear.sort_unstable();
     let widths: Vec<String> = linear.iter().map(|(_, outputs)| outputs.to_string()).collect();
     let widths: Widths = widths.join("-").parse()?;
-    let batch_norm = tensors.keys().any(|name| name.ends_with("running_mean"));
-    Ok(ProjectorConfig { widths, batch_norm })
+    let last = linear.last().map_or(0, |(index, _)| *index);
+    let norms =
+        || tensors.keys().filter_map(|name| name.strip_suffix(".running_mean")?.parse().ok());
+    let is_bias = |(index, _): &(usize, usize)| tensors.contains_key(&format!("{index}.bias"));
+    Ok(ProjectorConfig {
+        widths,
+        batch_norm: norms().any(|index: usize| index < last),
+        bias: linear.iter().any(is_bias),
+        final_norm: norms().any(|index: usize| index > last),
+    })
 }
 
 /// An encoder in words: `resnet18, width 16, small stem, 1 channel(s)`.

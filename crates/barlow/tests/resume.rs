@@ -88,13 +88,8 @@ fn barlow_twins_survives_twenty_kills() {
 }
 
 #[test]
-fn an_averaged_target_survives_twenty_kills() {
-    assert_kills_change_nothing(Playground::own_objectives, &["--objective=averaged-target"]);
-}
-
-#[test]
 fn a_queue_survives_twenty_kills() {
-    assert_kills_change_nothing(Playground::own_objectives, &["--objective=queue"]);
+    assert_kills_change_nothing(Playground::own_objective, &["--objective=queue"]);
 }
 
 #[test]

@@ -118,7 +118,7 @@ impl Finish {
     }
 }
 
-/// Batch normalisation with scale and shift.
+/// Batch normalisation with scale and shift, trained or not.
 #[derive(Module, Debug)]
 pub struct BatchNorm {
     /// γ, `[channels]`.
@@ -137,6 +137,16 @@ impl BatchNorm {
         Self {
             weight: initializer.constant(channels, weight),
             bias: initializer.constant(channels, 0.0),
+            running_mean: initializer.buffer(channels, 0.0),
+            running_var: initializer.buffer(channels, 1.0),
+        }
+    }
+
+    /// A norm whose γ = 1 and β = 0 are not trained.
+    pub fn without_affine(channels: usize, initializer: &Initializer) -> Self {
+        Self {
+            weight: initializer.buffer(channels, 1.0),
+            bias: initializer.buffer(channels, 0.0),
             running_mean: initializer.buffer(channels, 0.0),
             running_var: initializer.buffer(channels, 1.0),
         }

@@ -52,10 +52,16 @@ fn the_seam_gives_what_the_loss_gives() {
         let objective = BarlowTwins::new(LAMBDA);
         let [a, b] = embeddings.each_ref().map(|rows| tensor(rows, shape));
         let expected = objective.loss([a.clone(), b.clone()], CrossCorrelationForm::cheaper(n, d));
-        let view = |online| ViewOutputs { online, prediction: None, target: None };
+        let view = |online| ViewOutputs { online: Some(online), ..ViewOutputs::default() };
         let ids: Vec<u64> = (0..n as u64).collect();
-        let context =
-            StepContext { step: 3, total_steps: 10, seed: 0, ids: &ids, collective: &SingleRank };
+        let context = StepContext {
+            step: 3,
+            total_steps: 10,
+            seed: 0,
+            ids: &ids,
+            labels: &[],
+            collective: &SingleRank,
+        };
         let found = objective.evaluate(&[view(a), view(b)], &context).unwrap();
 
         assert_eq!(found.loss, expected.loss);

@@ -6,6 +6,7 @@ use barlow_data::loader::{LoadError, LoaderError};
 use barlow_nn::collective::CollectiveError;
 use barlow_nn::named::WeightsMismatch;
 use barlow_nn::tensor_file::TensorFileError;
+use barlow_objectives::ObjectiveError;
 
 use super::RestoreError;
 use crate::checkpoint::CheckpointError;
@@ -16,14 +17,9 @@ use crate::run_directory::RunDirectoryError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainError {
-    /// There is no objective of this name.
-    #[error("there is no objective `{name}`; there are: {}", known.join(", "))]
-    UnknownObjective {
-        /// The name.
-        name: String,
-        /// The names there are.
-        known: Vec<&'static str>,
-    },
+    /// There is no such objective, or it cannot work so.
+    #[error(transparent)]
+    Objective(#[from] ObjectiveError),
     /// The images do not make a batch.
     #[error(transparent)]
     Loader(#[from] LoaderError),
@@ -59,16 +55,16 @@ pub enum TrainError {
     /// A checkpoint does not fit the run.
     #[error("the checkpoint is of another run")]
     Restore(#[from] RestoreError),
-    /// Too many steps in a row were not finite.
+    /// Too many steps in a row could not be applied.
     #[error(
-        "{steps} steps in a row were skipped because {cause} was not finite; the last good state \
-         is saved after step {step}. Lower `optimizer.base_learning_rate`, or look at the images of \
+        "{steps} steps in a row were skipped, the last because {cause}; the last good state is \
+         saved after step {step}. Lower `optimizer.base_learning_rate`, or look at the images of \
          the last batches"
     )]
-    NotFinite {
+    Skipped {
         /// How many.
         steps: u32,
-        /// What was not finite first.
+        /// Why the last one was.
         cause: String,
         /// Steps done.
         step: u64,

@@ -7,7 +7,7 @@ use barlow_data::source::Source;
 use barlow_data::views::ViewPipeline;
 use barlow_nn::Precision;
 use barlow_nn::encoder_file::{self, EncoderFacts};
-use barlow_objectives::{Layer, Objective};
+use barlow_objectives::{Layer, Scope};
 use burn::tensor::Device;
 
 use super::{Run, State, TrainError};
@@ -27,7 +27,9 @@ pub(super) struct Prepared {
     pub(super) loader: Loader,
     pub(super) schedule: Schedule,
     pub(super) state: State,
-    /// Length of what the objective reads.
+    /// Which output the objective reads.
+    pub(super) layer: Layer,
+    /// Its length.
     pub(super) dim: usize,
     pub(super) device: Device,
     pub(super) has_checkpoint: bool,
@@ -43,12 +45,23 @@ impl Prepared {
 
         let device = run.device.clone().autodiff();
         let encoder = encoder.config(data.channels);
-        let objective = create_objective(run, |layer| output_dim(&encoder, projector, layer))?;
+        let (name, registry) = (&run.settings.objective.name, run.registry);
+        // A name that is unknown is an error where the objective is made.
+        let layer = registry.find(name).map_or(Layer::default(), |entry| entry.layer);
+        let dim = output_dim(&encoder, projector, layer);
+        let scope = Scope {
+            dim,
+            batch_size: train.batch_size,
+            images: run.source.len(),
+            classes: run.source.classes().len(),
+            seed: train.seed,
+            device: &run.device,
+        };
+        let objective = registry.create(&run.settings.objective, &scope)?;
         let needs = objective.needs();
-        let dim = output_dim(&encoder, projector, needs.layer);
         let precision = Precision::of(&train.precision, &run.device);
         let mut networks =
-            Networks::new(&encoder, projector, &needs, train.seed, &device, precision);
+            Networks::new(&encoder, projector, (layer, &needs), train.seed, &device, precision);
         if let Some(initial) = run.initial {
             networks.begin_with(initial).map_err(TrainError::Initial)?;
         }
@@ -74,7 +87,7 @@ impl Prepared {
                 )),
             }
         }
-        Ok(Self { loader, schedule, state, dim, device, has_checkpoint, notes })
+        Ok(Self { loader, schedule, state, layer, dim, device, has_checkpoint, notes })
     }
 
     /// Writes what is missing of a finished run: the process may have died between its last
@@ -130,23 +143,4 @@ pub fn loader(
         max_bad_image_fraction: settings.data.max_bad_image_fraction,
     };
     Loader::new(Arc::clone(source), Arc::clone(pipeline), config)
-}
-
-fn create_objective(
-    run: &Run,
-    dim: impl Fn(Layer) -> usize,
-) -> Result<Box<dyn Objective>, TrainError> {
-    let config = &run.settings.objective;
-    let create = |dim| {
-        run.registry.create(config, dim, &run.device).ok_or_else(|| TrainError::UnknownObjective {
-            name: config.name.clone(),
-            known: run.registry.names(),
-        })
-    };
-    // Which layer it reads only the objective itself knows.
-    let objective = create(dim(Layer::Embedding))?;
-    match objective.needs().layer {
-        Layer::Embedding => Ok(objective),
-        Layer::Representation => create(dim(Layer::Representation)),
-    }
 }

@@ -12,7 +12,7 @@ use crate::checkpoint::Snapshot;
 use crate::health::Readings;
 use crate::networks::Networks;
 use crate::optimizer::Optimizer;
-use crate::schedule::Rates;
+use crate::schedule::StepRates;
 use crate::settings::OptimizerSettings;
 use crate::step::Step;
 
@@ -82,14 +82,15 @@ impl State {
     pub(super) fn apply(
         &mut self,
         step: Step,
-        rates: Rates,
+        rates: StepRates,
         context: &StepContext,
     ) -> Result<(), CollectiveError> {
         let evaluation = step.evaluation.clone();
         let objective = &mut *self.objective;
         let relative_update =
             step.apply(&mut self.networks, objective, &mut self.optimizer, rates, context)?;
-        self.readings.applied(&evaluation, relative_update);
+        let has_collapsed = self.objective.has_collapsed(&evaluation);
+        self.readings.applied(&evaluation, relative_update, has_collapsed.then_some(context.step));
         self.skipped_in_a_row = 0;
         Ok(())
     }

@@ -21,7 +21,7 @@ enum Layer {
 /// Appends the projector, from [`REPRESENTATION`] to [`EMBEDDING`]; the embedding's length.
 ///
 /// # Errors
-/// If the tensors are not those of linear layers without bias that fit each other, with ReLU
+/// If the tensors are not those of linear layers that fit each other, with ReLU
 /// between them and a batch norm before each ReLU or none.
 pub(super) fn append<'a>(
     graph: &mut Graph<'a>,
@@ -38,9 +38,13 @@ pub(super) fn append<'a>(
         x = match layer {
             Layer::Linear => {
                 let weight = graph.constant(PREFIX, &format!("{index}.weight"), tensors);
+                let bias = format!("{index}.bias");
+                let bias =
+                    tensors.contains_key(&bias).then(|| graph.constant(PREFIX, &bias, tensors));
                 // The weight stays `[output, input]`.
                 let attributes = vec![("transB", Attribute::Integer(1))];
-                graph.node(format!("{PREFIX}{index}"), "Gemm", [x, weight], attributes)
+                let inputs = [Some(x), Some(weight), bias].into_iter().flatten();
+                graph.node(format!("{PREFIX}{index}"), "Gemm", inputs, attributes)
             }
             Layer::Norm => graph.batch_norm(PREFIX, &index.to_string(), tensors, x),
             Layer::Relu => graph.node(format!("{PREFIX}{index}"), "Relu", [x], vec![]),
@@ -60,19 +64,23 @@ fn layers(input: usize, tensors: &Tensors) -> (Vec<Layer>, BTreeMap<String, Vec<
         let output = tensors.get(&name).and_then(|weight| weight.shape.first()).copied();
         let output = output.unwrap_or_default();
         wanted.insert(name, vec![output, width]);
+        let bias = format!("{}.bias", layers.len());
+        if tensors.contains_key(&bias) {
+            wanted.insert(bias, vec![output]);
+        }
         layers.push(Layer::Linear);
         width = output;
 
         let next = layers.len();
         let has_norm = tensors.contains_key(&format!("{next}.running_mean"));
         let following = next + usize::from(has_norm) + 1;
-        if !tensors.contains_key(&format!("{following}.weight")) {
-            return (layers, wanted, width);
-        }
         if has_norm {
             let leaves = NORM_LEAVES.map(|leaf| (format!("{next}.{leaf}"), vec![width]));
             wanted.extend(leaves);
             layers.push(Layer::Norm);
+        }
+        if !tensors.contains_key(&format!("{following}.weight")) {
+            return (layers, wanted, width);
         }
         layers.push(Layer::Relu);
     }

@@ -339,9 +339,10 @@ fn projectors_of_another_form_are_refused_by_name() {
     for (projector, name) in [
         (Tensors::new(), "missing (`0.weight`)"),
         (filled_projector(17, true), "0.weight: F32 [5, 17], expected [5, 16]"),
-        (with(&[("0.bias", &[5])]), "1 without a place (`0.bias`)"),
+        (with(&[("0.bias", &[4])]), "0.bias: F32 [4], expected [5]"),
+        (with(&[("2.bias", &[5])]), "1 without a place (`2.bias`)"),
         (with(&[("3.weight", &[4, 6])]), "3.weight: F32 [4, 6], expected [4, 5]"),
-        (with(&[("7.running_mean", &[3])]), "1 without a place (`7.running_mean`)"),
+        (with(&[("7.running_mean", &[3])]), "3 missing (`7.bias` to `7.weight`)"),
         (with(&[("6.weight", &[0, 4])]), "a width of the projector is 0"),
     ] {
         let text = refusal(&facts, &tensors, Some(&projector)).to_string();

@@ -20,7 +20,7 @@ use crate::settings::resolve;
 /// # Errors
 /// If settings are wrong, the images cannot be opened, or none can be decoded.
 pub fn data(arguments: &DataArguments, registry: &Registry) -> anyhow::Result<Exit> {
-    let resolution = resolve(&arguments.typed(), &registry.names())?;
+    let resolution = resolve(&arguments.typed(), registry)?;
     let mut settings = resolution.settings;
     let progress = Progress::new();
     let source = images::open(&settings.data.source, &images::options(&settings))?;

@@ -14,7 +14,7 @@ use barlow_eval::{
     Spectrum, TotalCorrelation, diagnose, noise_variance,
 };
 use barlow_nn::{Initializer, Pass, Projector, named};
-use barlow_objectives::ObjectiveConfig;
+use barlow_objectives::{BarlowTwins, ConstantValue, ObjectiveConfig};
 use barlow_train::finetune::even_batches;
 use barlow_train::represent::rows;
 use burn::tensor::{Tensor, TensorData};
@@ -107,15 +107,23 @@ fn distributions(choice: &InspectChoice) -> (Vec<ViewConfig>, &'static str, f64)
     let (two, origin, lambda) = match settings {
         Some(settings) => {
             let (a, b) = (settings.views.a, settings.views.b);
-            ([a, b], "those of the run", settings.objective.lambda)
+            ([a, b], "those of the run", run_lambda(&settings.objective))
         }
         None => (
             [ViewConfig::official_a(), ViewConfig::official_b()],
             "those of the official code",
-            ObjectiveConfig::default().lambda,
+            run_lambda(&ObjectiveConfig::default()),
         ),
     };
     (two.into_iter().cycle().take(choice.views).collect(), origin, lambda)
+}
+
+/// λ of an objective that has one; otherwise Barlow Twins' own.
+fn run_lambda(objective: &ObjectiveConfig) -> f64 {
+    match objective.constants.get("lambda") {
+        Some(&ConstantValue::Number(lambda)) => lambda,
+        _ => BarlowTwins::LAMBDA,
+    }
 }
 
 /// The representation of each view of the images, an image in the same row of all.

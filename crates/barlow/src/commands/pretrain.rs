@@ -41,7 +41,7 @@ pub fn pretrain(arguments: &PretrainArguments, registry: &Registry) -> anyhow::R
     let begin = Instant::now();
     let earlier = earlier_config(arguments)?;
     let typed = typed(arguments, earlier.as_ref().map(|(path, _)| path));
-    let Resolution { mut settings, preset, notes } = resolve(&typed, &registry.names())?;
+    let Resolution { mut settings, preset, notes } = resolve(&typed, registry)?;
     for note in &notes {
         output::message(note);
     }
@@ -87,7 +87,7 @@ pub fn pretrain(arguments: &PretrainArguments, registry: &Registry) -> anyhow::R
             output::message("there is no run to resume here: starting at step 0");
         }
         let header = format!("{environment}\npreset: {preset}");
-        directory.write_config(&to_config_toml(&settings, &header))?;
+        directory.write_config(&to_config_toml(&settings, &header, registry))?;
     }
 
     let images = Arc::clone(&source);

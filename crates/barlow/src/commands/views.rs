@@ -24,7 +24,7 @@ const SMALLEST_CELL_PX: usize = 128;
 /// # Errors
 /// If settings are wrong, or images or the sheet's file cannot be used.
 pub fn views(arguments: &ViewsArguments, registry: &Registry) -> anyhow::Result<Exit> {
-    let resolution = resolve(&arguments.typed(), &registry.names())?;
+    let resolution = resolve(&arguments.typed(), registry)?;
     for note in &resolution.notes {
         output::message(note);
     }

@@ -1,26 +1,14 @@
 //! What a key allows: reading a value's text, judging a value, and saying what would be right.
 
-use std::fmt;
-
 use barlow_data::source::{SourceSpec, check_pattern};
 use barlow_data::views::ViewPipelineConfig;
 use barlow_nn::Widths;
+use barlow_objectives::Bounds;
 use toml::Value;
 
 use super::key::Kind;
 use super::nearest::nearest;
 use crate::devices::DeviceChoice;
-
-/// A range of finite numbers.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Bounds {
-    /// Lowest.
-    pub min: f64,
-    /// Highest, included.
-    pub max: f64,
-    /// Whether `min` itself is allowed.
-    pub is_min_allowed: bool,
-}
 
 /// 0 to 1.
 pub(super) const FRACTION: Bounds = Bounds { min: 0.0, max: 1.0, is_min_allowed: true };
@@ -39,24 +27,6 @@ pub(super) struct Refusal {
     pub(super) allowed: String,
     /// What the user probably meant, or can do.
     pub(super) hint: Option<String>,
-}
-
-impl Bounds {
-    fn contains(self, number: f64) -> bool {
-        let is_above = if self.is_min_allowed { number >= self.min } else { number > self.min };
-        is_above && number <= self.max
-    }
-}
-
-impl fmt::Display for Bounds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { min, max, is_min_allowed } = self;
-        if *is_min_allowed {
-            write!(f, "from {min} to {max}")
-        } else {
-            write!(f, "above {min}, up to {max}")
-        }
-    }
 }
 
 impl Kind {
@@ -83,7 +53,7 @@ impl Kind {
             Self::Choice(_)
             | Self::Objective
             | Self::Source { .. }
-            | Self::Widths
+            | Self::Widths { .. }
             | Self::Device
             | Self::Text => Some(Value::String(unquoted(text).to_owned())),
         }
@@ -108,7 +78,10 @@ impl Kind {
                      `cifar10:DIR[:train|:test]`, `cifar100:...` or a mix of these{or_empty}"
                 )
             }
-            Self::Widths => "widths such as `512-512-512`, each from 1 to 65536".to_owned(),
+            Self::Widths { may_be_empty } => {
+                let or_empty = if may_be_empty { ", or nothing" } else { "" };
+                format!("widths such as `512-512-512`, each from 1 to 65536{or_empty}")
+            }
             Self::Device => {
                 format!(
                     "`auto`, or a device this program was built for: {}",
@@ -170,7 +143,7 @@ impl Kind {
             Self::Choice(_)
             | Self::Objective
             | Self::Source { .. }
-            | Self::Widths
+            | Self::Widths { .. }
             | Self::Device
             | Self::Text => {
                 let text = value.as_str().ok_or_else(|| refusal(None))?;
@@ -197,7 +170,8 @@ impl Kind {
                 }
                 SourceSpec::parse(text).map(drop).map_err(|error| Some(error.to_string()))
             }
-            Self::Widths => {
+            Self::Widths { may_be_empty: true } if text.is_empty() => Ok(()),
+            Self::Widths { .. } => {
                 text.parse::<Widths>().map(drop).map_err(|error| Some(error.to_string()))
             }
             Self::Device => {

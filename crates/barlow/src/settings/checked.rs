@@ -8,12 +8,13 @@ use super::key::find_option;
 use super::layers;
 use super::problem::SettingsProblems;
 use super::reading;
+use super::vocabulary::Vocabulary;
 use super::{TypedOption, TypedSettings};
 
 /// Values of single keys that are right.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckedOptions {
-    values: BTreeMap<&'static str, Value>,
+    values: BTreeMap<String, Value>,
 }
 
 impl CheckedOptions {
@@ -24,12 +25,13 @@ impl CheckedOptions {
     pub fn check(options: &[TypedOption]) -> Result<Self, SettingsProblems> {
         let mut problems = Vec::new();
         let typed = TypedSettings { options: options.to_vec(), ..TypedSettings::default() };
-        let layer = reading::options(&typed, &mut problems);
+        let vocabulary = Vocabulary::of_any_program();
+        let layer = reading::options(&typed, &vocabulary, &mut problems);
         let mut values = BTreeMap::new();
         for (key, given) in &layer {
             match layers::judge(key, given, &[]) {
                 Ok(value) => {
-                    values.insert(key.name.as_str(), value);
+                    values.insert(key.name.clone(), value);
                 }
                 Err(problem) => problems.push(*problem),
             }

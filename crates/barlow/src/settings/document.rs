@@ -3,28 +3,31 @@
 use std::fmt::Debug;
 use std::path::Path;
 
+use barlow_objectives::Registry;
 use barlow_train::settings::Settings;
 use toml::Value;
 
-use super::key::Kind;
+use super::key::{Key, Kind};
 use super::layers::{Layers, values_of};
 use super::problem::SettingsProblems;
 use super::reading;
+use super::vocabulary::Vocabulary;
 
 /// The settings as a file that `--config` takes back: every key with its help above it.
 ///
-/// `header` goes on top as comments, line by line.
-pub fn to_config_toml(settings: &Settings, header: &str) -> String {
+/// `header` goes on top as comments, line by line; `registry` knows what the objective's constants
+/// mean.
+pub fn to_config_toml(settings: &Settings, header: &str, registry: &Registry) -> String {
     let mut lines: Vec<String> = header.lines().map(|line| format!("# {line}")).collect();
-    let mut section = "";
-    for (key, value) in values_of(settings) {
+    let mut section = String::new();
+    for (key, value) in values_of(settings, registry) {
         let (table, name) = key.name.rsplit_once('.').unwrap_or(("", &key.name));
         if table != section {
             if !lines.is_empty() {
                 lines.push(String::new());
             }
             lines.push(format!("[{table}]"));
-            section = table;
+            table.clone_into(&mut section);
         }
         lines.push(format!("# {}", key.help));
         lines.push(format!("{name} = {}", written(key.kind, &value)));
@@ -62,7 +65,8 @@ fn list(numbers: impl Iterator<Item = impl Debug>) -> String {
 pub fn from_config_toml(text: &str, path: &Path) -> Result<Settings, SettingsProblems> {
     let mut problems = Vec::new();
     let mut layers = Layers::of_defaults();
-    layers.add(reading::document(text, path, &mut problems));
+    layers.add(reading::document(text, path, &Vocabulary::of_any_program(), &mut problems));
+    layers.settle_foreign_constants();
     let taken = layers.judge_what_is_portable(&mut problems);
     if problems.is_empty() { Ok(taken.settings()) } else { Err(SettingsProblems { problems }) }
 }
@@ -70,13 +74,24 @@ pub fn from_config_toml(text: &str, path: &Path) -> Result<Settings, SettingsPro
 /// Keys whose values differ, as `(key, old, new)`, without those that may differ when a run is
 /// resumed: threads, device, logging.
 pub fn changed_keys(old: &Settings, new: &Settings) -> Vec<(String, String, String)> {
-    let pairs = values_of(old).into_iter().zip(values_of(new));
-    pairs
-        .filter(|((key, old), (_, new))| !key.may_change_on_resume && old != new)
-        .map(|((key, old), (_, new))| {
-            (key.name.clone(), written(key.kind, &old), written(key.kind, &new))
-        })
-        .collect()
+    let nobody = Registry::empty();
+    let [old, new] = [old, new].map(|settings| values_of(settings, &nobody));
+    let mut names: Vec<&Key> = old.iter().map(|(key, _)| key).collect();
+    let is_known = |names: &[&Key], key: &Key| names.iter().any(|known| known.name == key.name);
+    for (key, _) in &new {
+        if !is_known(&names, key) {
+            names.push(key);
+        }
+    }
+    let value_in = |values: &[(Key, Value)], key: &Key| {
+        let value = values.iter().find(|(known, _)| known.name == key.name);
+        value.map_or_else(|| "nothing".to_owned(), |(key, value)| written(key.kind, value))
+    };
+    let changes = names
+        .into_iter()
+        .filter(|key| !key.may_change_on_resume)
+        .map(|key| (key.name.clone(), value_in(&old, key), value_in(&new, key)));
+    changes.filter(|(_, old, new)| old != new).collect()
 }
 
 #[cfg(test)]
@@ -103,7 +118,7 @@ mod tests {
     #[test]
     fn written_settings_read_back_to_the_same() {
         for settings in [Settings::default(), unusual()] {
-            let text = to_config_toml(&settings, "barlow\npreset: quick");
+            let text = to_config_toml(&settings, "barlow\npreset: quick", &Registry::default());
             let read = from_config_toml(&text, Path::new("config.toml")).unwrap();
             assert_eq!(read, settings, "{text}");
         }
@@ -111,7 +126,7 @@ mod tests {
 
     #[test]
     fn every_key_is_written_with_its_help() {
-        let text = to_config_toml(&unusual(), "");
+        let text = to_config_toml(&unusual(), "", &Registry::default());
         for key in keys() {
             let name = key.name.rsplit('.').next().unwrap();
             let expected = format!("# {}\n{name} = ", key.help);

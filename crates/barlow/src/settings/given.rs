@@ -14,6 +14,8 @@ pub enum Origin {
     Default,
     /// In a preset.
     Preset(&'static str),
+    /// In the recipe of the objective that was named.
+    Recipe(&'static str),
     /// In a file.
     File {
         /// The file.
@@ -32,6 +34,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Default => f.write_str("by default"),
             Self::Preset(name) => write!(f, "from preset `{name}`"),
+            Self::Recipe(name) => write!(f, "from the recipe of objective `{name}`"),
             Self::File { path, line: 0 } => write!(f, "from `{}`", path.display()),
             Self::File { path, line } => write!(f, "from `{}` line {line}", path.display()),
             Self::Option(flag) => write!(f, "from `{flag}`"),
@@ -52,7 +55,7 @@ pub(super) struct Given {
 }
 
 /// Values of known keys, in the order in which they were given.
-pub(super) type Layer = Vec<(&'static Key, Given)>;
+pub(super) type Layer = Vec<(Key, Given)>;
 
 /// The value of a key that counts in a layer.
 pub(super) fn last<'a>(layer: &'a Layer, key: &str) -> Option<&'a Given> {

@@ -2,7 +2,8 @@
 
 use std::sync::LazyLock;
 
-use super::allowed::Bounds;
+use barlow_objectives::Bounds;
+
 use super::table;
 
 /// A configuration key.
@@ -41,8 +42,11 @@ pub enum Kind {
         /// Whether an empty text stands for "none".
         may_be_empty: bool,
     },
-    /// Widths of the projector's layers, `512-512-512`.
-    Widths,
+    /// Widths of a perceptron's layers, `512-512-512`.
+    Widths {
+        /// Whether an empty text stands for "none".
+        may_be_empty: bool,
+    },
     /// Where to compute.
     Device,
     /// No number, one for each channel, or `auto`.
@@ -68,15 +72,10 @@ pub fn keys() -> &'static [Key] {
     &KEYS
 }
 
-/// The key of this name.
-pub(super) fn find(name: &str) -> Option<&'static Key> {
-    keys().iter().find(|key| key.name == name)
-}
-
 /// What an option stands for: a key, or a setting of an evaluation, which no configuration has.
 pub(super) fn find_option(name: &str) -> Option<&'static Key> {
     static EVALUATION: LazyLock<Vec<Key>> = LazyLock::new(table::evaluation);
-    find(name).or_else(|| EVALUATION.iter().find(|key| key.name == name))
+    keys().iter().chain(&*EVALUATION).find(|key| key.name == name)
 }
 
 /// Names that some key begins with, before a dot: `views`, `views.a`.

@@ -2,19 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use barlow_objectives::{Entry, Registry};
 use barlow_train::settings::Settings;
 use toml::{Table, Value};
 
 use super::allowed::Refusal;
-use super::given::{Given, Layer, Origin};
+use super::given::{Given, Layer, Origin, last, shown};
 use super::key::{Key, Kind, keys};
 use super::problem::Problem;
 use super::reading::flatten;
+use super::vocabulary::{NAME, Vocabulary, constant_name, default_of, foreign, in_words, key_of};
 
-/// One value for every key.
+/// One value for every key of the table, and those given for constants of the objective.
 #[derive(Debug)]
 pub(super) struct Layers {
-    given: BTreeMap<&'static str, Given>,
+    given: BTreeMap<String, Given>,
+    /// The keys of the objective's constants, in its order.
+    constants: Vec<Key>,
 }
 
 impl Layers {
@@ -22,16 +26,77 @@ impl Layers {
     pub(super) fn of_defaults() -> Self {
         let mut problems = Vec::new();
         let table = table_of(&Settings::default());
-        let layer = flatten(table, "", &|_| Origin::Default, &mut problems);
+        let vocabulary = Vocabulary::of_any_program();
+        let layer = flatten(table, "", &|_| Origin::Default, &vocabulary, &mut problems);
         assert!(problems.is_empty(), "every field of the settings is in the table of keys");
-        let mut layers = Self { given: BTreeMap::new() };
+        let mut layers = Self { given: BTreeMap::new(), constants: vec![] };
         layers.add(layer);
         layers
     }
 
     /// Puts a layer above.
     pub(super) fn add(&mut self, layer: Layer) {
-        self.given.extend(layer.into_iter().map(|(key, given)| (key.name.as_str(), given)));
+        self.given.extend(layer.into_iter().map(|(key, given)| (key.name, given)));
+    }
+
+    /// Puts a layer above; where it names another objective than those below, their constants are
+    /// dropped, and the recipe of the new one goes beneath the layer.
+    pub(super) fn add_with_recipe(
+        &mut self,
+        layer: Layer,
+        registry: &Registry,
+        recipe: impl FnOnce(&Entry) -> Layer,
+    ) {
+        let named = last(&layer, NAME).and_then(|given| given.value.clone());
+        let entry = named.as_ref().and_then(Value::as_str).and_then(|name| registry.find(name));
+        if let Some(entry) = entry
+            && self.given[NAME].value != named
+        {
+            self.given.retain(|key, _| constant_name(key).is_none());
+            self.add(recipe(entry));
+        }
+        self.add(layer);
+    }
+
+    /// Keeps the constants of one objective, with its defaults for those not given; others are
+    /// problems.
+    pub(super) fn settle_constants(&mut self, entry: &Entry, problems: &mut Vec<Problem>) {
+        self.given.retain(|key, given| {
+            let is_known = constant_name(key).is_none_or(|name| entry.constant(name).is_some());
+            if !is_known {
+                problems.push(Problem::Value {
+                    key: key.clone(),
+                    value: given.shown.clone(),
+                    origin: given.origin.clone(),
+                    allowed: format!(
+                        "a constant of objective `{}`: {}",
+                        entry.name,
+                        in_words(entry)
+                    ),
+                    hint: None,
+                });
+            }
+            is_known
+        });
+        for constant in entry.constants {
+            let key = key_of(constant);
+            self.given.entry(key.name.clone()).or_insert_with(|| {
+                let value = default_of(constant);
+                Given { shown: shown(&value), value: Some(value), origin: Origin::Default }
+            });
+            self.constants.push(key);
+        }
+    }
+
+    /// Keeps every constant as it was given.
+    pub(super) fn settle_foreign_constants(&mut self) {
+        let names = self.given.keys().filter(|key| constant_name(key).is_some());
+        self.constants = names.map(|name| foreign(name)).collect();
+    }
+
+    /// The text of a key, as given.
+    pub(super) fn text(&self, key: &str) -> Option<&str> {
+        self.given.get(key)?.value.as_ref()?.as_str()
     }
 
     /// Whether a preset's value is left anywhere.
@@ -42,7 +107,10 @@ impl Layers {
     /// Whether the user stated this key.
     pub(super) fn is_explicit(&self, key: &str) -> bool {
         let given = self.given.get(key);
-        given.is_some_and(|g| !matches!(g.origin, Origin::Default | Origin::Preset(_)))
+        let is_chosen = |given: &Given| {
+            matches!(given.origin, Origin::Default | Origin::Preset(_) | Origin::Recipe(_))
+        };
+        given.is_some_and(|given| !is_chosen(given))
     }
 
     /// Judges each value by its key.
@@ -56,6 +124,7 @@ impl Layers {
             (Kind::Objective | Kind::Device | Kind::Source { .. }, Some(Value::String(text))) => {
                 Ok(Value::String(text.clone()))
             }
+            (_, Some(value)) if constant_name(&key.name).is_some() => Ok(value.clone()),
             _ => judge(key, given, &[]),
         };
         self.judge_with(judge_one, problems)
@@ -67,10 +136,10 @@ impl Layers {
         problems: &mut Vec<Problem>,
     ) -> Judged<'_> {
         let mut values = BTreeMap::new();
-        for key in keys() {
-            match judge(key, &self.given[key.name.as_str()]) {
+        for key in keys().iter().chain(&self.constants) {
+            match judge(key, &self.given[&key.name]) {
                 Ok(value) => {
-                    values.insert(key.name.as_str(), value);
+                    values.insert(key.name.clone(), value);
                 }
                 Err(problem) => problems.push(*problem),
             }
@@ -100,7 +169,7 @@ pub(super) fn judge(key: &Key, given: &Given, objectives: &[&str]) -> Result<Val
 /// Values that are right by themselves; those of other keys are missing.
 #[derive(Debug)]
 pub(super) struct Judged<'a> {
-    values: BTreeMap<&'static str, Value>,
+    values: BTreeMap<String, Value>,
     layers: &'a Layers,
 }
 
@@ -157,15 +226,31 @@ pub(super) fn table_of(settings: &Settings) -> Table {
     Table::try_from(settings).expect("settings are tables of plain values")
 }
 
-/// Settings as single values, in the order of the keys.
-pub(super) fn values_of(settings: &Settings) -> Vec<(&'static Key, Value)> {
+/// Settings as single values, in the order of the keys; constants follow their objective, with the
+/// help of a registry that knows it.
+pub(super) fn values_of(settings: &Settings, registry: &Registry) -> Vec<(Key, Value)> {
     let mut problems = Vec::new();
-    let mut layer = flatten(table_of(settings), "", &|_| Origin::Default, &mut problems);
+    let vocabulary = Vocabulary::of_any_program();
+    let mut layer =
+        flatten(table_of(settings), "", &|_| Origin::Default, &vocabulary, &mut problems);
     assert!(problems.is_empty(), "every field of the settings is in the table of keys");
+    let entry = registry.find(&settings.objective.name);
+    let constants = settings.objective.constants.iter().map(|(name, _)| {
+        let constant = entry.and_then(|entry| entry.constant(name));
+        constant.map_or_else(|| foreign(&format!("objective.{name}")), key_of)
+    });
+    let constants: Vec<Key> = constants.collect();
     let mut value_of = |key: &Key| {
         let given = layer.iter_mut().find(|(known, _)| known.name == key.name);
         given.and_then(|(_, given)| given.value.take())
     };
-    let pair = |key| (key, value_of(key).expect("every key is a field of the settings"));
-    keys().iter().map(pair).collect()
+    let mut values = Vec::new();
+    for key in keys() {
+        values.push((key.clone(), value_of(key).expect("every key is a field of the settings")));
+        if key.name == NAME {
+            let constants = constants.iter();
+            values.extend(constants.filter_map(|key| Some((key.clone(), value_of(key)?))));
+        }
+    }
+    values
 }

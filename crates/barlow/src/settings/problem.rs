@@ -5,7 +5,6 @@ use std::io;
 use std::path::PathBuf;
 
 use super::given::Origin;
-use super::keys;
 use super::nearest::nearest;
 use crate::presets;
 
@@ -90,11 +89,6 @@ pub enum Problem {
 }
 
 impl Problem {
-    pub(super) fn unknown_key(key: &str, value: String, origin: Origin) -> Self {
-        let nearest = nearest(key, keys().iter().map(|key| key.name.as_str()));
-        Self::UnknownKey { key: key.to_owned(), value, origin, nearest: nearest.map(str::to_owned) }
-    }
-
     pub(super) fn unknown_preset(name: &str) -> Self {
         let nearest = nearest(name, presets::ALL.iter().map(|preset| preset.name));
         Self::UnknownPreset { name: name.to_owned(), nearest }

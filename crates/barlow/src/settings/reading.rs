@@ -4,22 +4,33 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use barlow_objectives::Entry;
 use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
 use super::given::{Given, Layer, Origin, last, shorten, shown};
-use super::key::{Key, find, find_option, is_section};
+use super::key::{Key, is_section};
 use super::problem::Problem;
+use super::vocabulary::Vocabulary;
 use super::{TypedOption, TypedSettings};
 use crate::presets::Preset;
 
 /// The values after `--epochs`, `--set` and the like. The last `--set` of a key counts; an option
 /// beside a `--set` of the same key must agree with it.
-pub(super) fn options(typed: &TypedSettings, problems: &mut Vec<Problem>) -> Layer {
+pub(super) fn options(
+    typed: &TypedSettings,
+    vocabulary: &Vocabulary,
+    problems: &mut Vec<Problem>,
+) -> Layer {
     let mut layer = Layer::new();
     for TypedOption { flag, key, value } in &typed.options {
-        let known = find_option(key).expect("options stand for keys of a table, which tests hold");
-        layer.push((known, read(known, value, Origin::Option(flag))));
+        // An option for a constant that no objective of this program has is unknown.
+        let Some(known) = vocabulary.find_option(key) else {
+            problems.push(vocabulary.unknown(key, shorten(value), Origin::Option(flag)));
+            continue;
+        };
+        let given = read(&known, value, Origin::Option(flag));
+        layer.push((known, given));
     }
     for text in &typed.set {
         let Some((key, value)) = text.split_once('=') else {
@@ -27,11 +38,11 @@ pub(super) fn options(typed: &TypedSettings, problems: &mut Vec<Problem>) -> Lay
             continue;
         };
         let key = key.trim();
-        let Some(known) = find(key) else {
-            problems.push(Problem::unknown_key(key, shorten(value), Origin::Set));
+        let Some(known) = vocabulary.find(key) else {
+            problems.push(vocabulary.unknown(key, shorten(value), Origin::Set));
             continue;
         };
-        let given = read(known, value, Origin::Set);
+        let given = read(&known, value, Origin::Set);
         if let Some(first) = last(&layer, key)
             && first.origin != Origin::Set
             && first.value != given.value
@@ -54,9 +65,9 @@ fn read(key: &Key, text: &str, origin: Origin) -> Given {
 }
 
 /// The values of a configuration file.
-pub(super) fn file(path: &Path, problems: &mut Vec<Problem>) -> Layer {
+pub(super) fn file(path: &Path, vocabulary: &Vocabulary, problems: &mut Vec<Problem>) -> Layer {
     match fs::read_to_string(path) {
-        Ok(text) => document(&text, path, problems),
+        Ok(text) => document(&text, path, vocabulary, problems),
         Err(source) => {
             problems.push(Problem::Unreadable { path: path.to_owned(), source });
             Layer::new()
@@ -65,7 +76,12 @@ pub(super) fn file(path: &Path, problems: &mut Vec<Problem>) -> Layer {
 }
 
 /// The values of a text of TOML; `path` is what messages call it.
-pub(super) fn document(text: &str, path: &Path, problems: &mut Vec<Problem>) -> Layer {
+pub(super) fn document(
+    text: &str,
+    path: &Path,
+    vocabulary: &Vocabulary,
+    problems: &mut Vec<Problem>,
+) -> Layer {
     let table = match text.parse::<Table>() {
         Ok(table) => table,
         Err(error) => {
@@ -83,13 +99,26 @@ pub(super) fn document(text: &str, path: &Path, problems: &mut Vec<Problem>) -> 
         path: path.to_owned(),
         line: lines.get(key).copied().unwrap_or(0),
     };
-    flatten(table, "", &origin, problems)
+    flatten(table, "", &origin, vocabulary, problems)
 }
 
 /// The values of a preset.
-pub(super) fn preset(preset: &Preset, problems: &mut Vec<Problem>) -> Layer {
+pub(super) fn preset(
+    preset: &Preset,
+    vocabulary: &Vocabulary,
+    problems: &mut Vec<Problem>,
+) -> Layer {
     let table = preset.text.parse::<Table>().expect("presets are TOML, which a test holds");
-    flatten(table, "", &|_| Origin::Preset(preset.name), problems)
+    flatten(table, "", &|_| Origin::Preset(preset.name), vocabulary, problems)
+}
+
+/// The values that an objective's recipe states.
+pub(super) fn recipe(entry: &Entry, vocabulary: &Vocabulary, problems: &mut Vec<Problem>) -> Layer {
+    let path = format!("recipe of {}", entry.name);
+    match entry.preset.parse::<Table>() {
+        Ok(table) => flatten(table, "", &|_| Origin::Recipe(entry.name), vocabulary, problems),
+        Err(_) => document(entry.preset, Path::new(&path), vocabulary, problems),
+    }
 }
 
 /// The single values of nested tables; what has no key is a problem.
@@ -97,19 +126,20 @@ pub(super) fn flatten(
     table: Table,
     section: &str,
     origin: &dyn Fn(&str) -> Origin,
+    vocabulary: &Vocabulary,
     problems: &mut Vec<Problem>,
 ) -> Layer {
     let mut layer = Layer::new();
     for (name, value) in table {
         let name = join(section, &name);
         let shown = shown(&value);
-        match (find(&name), value) {
+        match (vocabulary.find(&name), value) {
             (Some(key), value) => {
                 let origin = origin(&name);
                 layer.push((key, Given { value: Some(value), shown, origin }));
             }
             (None, Value::Table(table)) if is_section(&name) || !table.is_empty() => {
-                layer.extend(flatten(table, &name, origin, problems));
+                layer.extend(flatten(table, &name, origin, vocabulary, problems));
             }
             (None, _) if is_section(&name) => problems.push(Problem::Value {
                 origin: origin(&name),
@@ -118,7 +148,7 @@ pub(super) fn flatten(
                 key: name,
                 value: shown,
             }),
-            (None, _) => problems.push(Problem::unknown_key(&name, shown, origin(&name))),
+            (None, _) => problems.push(vocabulary.unknown(&name, shown, origin(&name))),
         }
     }
     layer

@@ -2,6 +2,9 @@
 
 use barlow_data::source::{SourceKind, SourceSpec, Synthetic};
 
+use barlow_objectives::{Layer, ObjectiveError, Registry, Scope, Unfit};
+use burn::tensor::Device;
+
 use super::layers::Judged;
 use super::problem::Problem;
 
@@ -21,6 +24,26 @@ pub(super) fn check(judged: &Judged<'_>, problems: &mut Vec<Problem>) {
         .into_iter()
         .flatten(),
     );
+}
+
+/// Whether the objective can work with these networks and batches; what only the images can tell is
+/// left to the run.
+pub(super) fn objective(judged: &Judged<'_>, registry: &Registry) -> Option<Problem> {
+    let settings = judged.settings();
+    let entry = registry.find(&settings.objective.name)?;
+    let dim = match entry.layer {
+        Layer::Representation => settings.encoder.config(1).representation_dim(),
+        Layer::Embedding => settings.projector.widths.embedding_dim(),
+    };
+    let batch_size = settings.train.batch_size;
+    let scope =
+        Scope { dim, batch_size, images: batch_size, classes: 2, seed: 0, device: &Device::flex() };
+    match registry.create(&settings.objective, &scope) {
+        Err(ObjectiveError::Unfit(Unfit::Key { key, allowed })) => {
+            Some(judged.problem(key, allowed, None))
+        }
+        _ => None,
+    }
 }
 
 /// Percentiles and limits need two different ends.

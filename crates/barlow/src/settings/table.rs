@@ -4,8 +4,9 @@
 //! [`Settings`](barlow_train::settings::Settings).
 
 use barlow_data::views::ViewPipelineConfig;
+use barlow_objectives::Bounds;
 
-use super::allowed::{ABOVE_ZERO, Bounds, FRACTION, NON_NEGATIVE};
+use super::allowed::{ABOVE_ZERO, FRACTION, NON_NEGATIVE};
 use super::key::{Key, Kind};
 
 type Row = (&'static str, Kind, &'static str);
@@ -229,12 +230,13 @@ const AFTER_VIEWS: &[Row] = &[
     ),
     (
         "projector.widths",
-        Kind::Widths,
+        Kind::Widths { may_be_empty: false },
         "width of each layer, joined by `-`; the last is the embedding's",
     ),
     ("projector.batch_norm", Kind::Boolean, "whether a batch norm stands before each ReLU"),
-    ("objective.name", Kind::Objective, "the loss"),
-    ("objective.lambda", RATE, "weight of the redundancy-reduction term"),
+    ("projector.bias", Kind::Boolean, "whether layers that no batch norm follows have a bias"),
+    ("projector.final_norm", Kind::Boolean, "whether a batch norm without scale comes last"),
+    ("objective.name", Kind::Objective, "the loss; its constants follow"),
     ("optimizer.name", Kind::Choice(&["lars", "sgd", "adamw"]), "how gradients become updates"),
     ("optimizer.base_learning_rate", RATE, "rate of weights, for 256 images"),
     (

@@ -5,7 +5,9 @@ use std::fs;
 use super::layers::values_of;
 use super::*;
 
-const OBJECTIVES: [&str; 2] = ["barlow-twins", "simclr"];
+fn registry() -> Registry {
+    Registry::default()
+}
 
 fn set(assignments: &[&str]) -> TypedSettings {
     let set = assignments.iter().map(|&text| text.to_owned()).collect();
@@ -13,11 +15,11 @@ fn set(assignments: &[&str]) -> TypedSettings {
 }
 
 fn resolved(assignments: &[&str]) -> Resolution {
-    resolve(&set(assignments), &OBJECTIVES).unwrap_or_else(|problems| panic!("{problems}"))
+    resolve(&set(assignments), &registry()).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
 fn refused(assignments: &[&str]) -> String {
-    let problems = resolve(&set(assignments), &OBJECTIVES).unwrap_err();
+    let problems = resolve(&set(assignments), &registry()).unwrap_err();
     assert_eq!(problems.problems.len(), assignments.len(), "{problems}");
     problems.to_string()
 }
@@ -27,7 +29,7 @@ fn in_file(text: &str, preset: Option<&str>) -> Result<Resolution, SettingsProbl
     let path = directory.path().join("run.toml");
     fs::write(&path, text).unwrap();
     let preset = preset.map(str::to_owned);
-    resolve(&TypedSettings { config: Some(path), preset, ..TypedSettings::default() }, &OBJECTIVES)
+    resolve(&TypedSettings { config: Some(path), preset, ..TypedSettings::default() }, &registry())
 }
 
 #[test]
@@ -53,7 +55,10 @@ fn defaults_are_allowed_by_the_table() {
     let imagenet = TypedSettings { preset: Some("imagenet".into()), ..TypedSettings::default() };
     let mut expected = Settings::default();
     expected.optimizer.base_learning_rate_biases = 0.0003;
-    assert_eq!(resolve(&imagenet, &OBJECTIVES).unwrap().settings, expected);
+    for constant in registry().find("barlow-twins").unwrap().constants {
+        expected.objective.constants.set(constant.name, constant.default.clone());
+    }
+    assert_eq!(resolve(&imagenet, &registry()).unwrap().settings, expected);
 }
 
 #[test]
@@ -61,7 +66,7 @@ fn every_preset_resolves_to_a_configuration_of_its_own() {
     let mut seen: Vec<Settings> = Vec::new();
     for preset in presets::ALL {
         let typed = TypedSettings { preset: Some(preset.name.into()), ..TypedSettings::default() };
-        let resolution = resolve(&typed, &OBJECTIVES).unwrap_or_else(|p| panic!("{p}"));
+        let resolution = resolve(&typed, &registry()).unwrap_or_else(|p| panic!("{p}"));
         assert_eq!(resolution.preset, preset.name);
         assert_eq!(resolution.notes, [""; 0], "{}", preset.name);
         assert!(!seen.contains(&resolution.settings), "{}", preset.name);
@@ -71,9 +76,10 @@ fn every_preset_resolves_to_a_configuration_of_its_own() {
 
 #[test]
 fn presets_state_only_differences_from_the_defaults() {
-    let defaults = values_of(&Settings::default());
+    let defaults = values_of(&Settings::default(), &registry());
     for preset in presets::ALL {
-        for (key, given) in reading::preset(&preset, &mut Vec::new()) {
+        for (key, given) in reading::preset(&preset, &Vocabulary::of(&registry()), &mut Vec::new())
+        {
             let (_, default) = defaults.iter().find(|(known, _)| known.name == key.name).unwrap();
             // Probabilities of the official views and the preset's batch are worth stating again.
             let is_stated_for_the_reader = key.name.starts_with("views.");
@@ -121,7 +127,7 @@ fn options_go_before_the_file_before_the_preset_before_defaults() {
         options: vec![TypedOption { flag: "--seed", key: "train.seed", value: "4".into() }],
         set: vec!["train.batch_size=32".into()],
     };
-    let settings = resolve(&typed, &OBJECTIVES).unwrap().settings;
+    let settings = resolve(&typed, &registry()).unwrap().settings;
     assert_eq!((settings.train.seed, settings.train.batch_size), (4, 32), "options");
     assert_eq!(settings.encoder.width, 24, "file");
     assert_eq!(settings.views.image_size, 32, "preset");
@@ -208,7 +214,7 @@ fn values_out_of_range_are_refused() {
 #[test]
 fn refusals_say_what_was_meant_or_what_is_wrong() {
     for (assignment, hint) in [
-        ("objective.name=simcrl", "did you mean `simclr`?"),
+        ("objective.name=barlow-twin", "did you mean `barlow-twins`?"),
         ("encoder.name=resnet81", "did you mean `resnet18`?"),
         ("projector.widths=512-x-64", "`x` is not a width"),
         ("train.device=cpu:3", "`cpu` takes no number"),
@@ -234,7 +240,7 @@ fn values_that_disagree_are_refused() {
         (&["views.range=limits", "views.range_ends=7,7"], "views.range_ends"),
         (&["data.synthetic_version=999999"], "data.synthetic_version"),
     ] {
-        let problems = resolve(&set(assignments), &OBJECTIVES).unwrap_err();
+        let problems = resolve(&set(assignments), &registry()).unwrap_err();
         assert_eq!(problems.problems.len(), 1, "{problems}");
         assert!(problems.to_string().contains(&format!("key `{key}` is ")), "{problems}");
     }
@@ -259,7 +265,8 @@ fn mean_and_std_may_be_left_to_the_images() {
     let resolution = resolved(&["data.source=folder", "views.mean=auto", "views.std=[0.2, 0.3]"]);
     assert_eq!(resolution.settings.views.mean, ChannelValues::Measured(Auto::Auto));
     assert_eq!(resolution.settings.views.std, ChannelValues::Given(vec![0.2, 0.3]));
-    let again = in_file(&to_config_toml(&resolution.settings, "header"), None).unwrap();
+    let again =
+        in_file(&to_config_toml(&resolution.settings, "header", &registry()), None).unwrap();
     assert_eq!(again.settings, resolution.settings);
 }
 
@@ -275,7 +282,7 @@ fn patterns_may_be_typed_with_and_without_brackets() {
 fn a_set_without_a_value_and_a_contradiction_are_problems() {
     let mut typed = set(&["seed", "train.seed=5"]);
     typed.options = vec![TypedOption { flag: "--seed", key: "train.seed", value: "4".into() }];
-    let problems = resolve(&typed, &OBJECTIVES).unwrap_err().to_string();
+    let problems = resolve(&typed, &registry()).unwrap_err().to_string();
     assert!(
         problems.contains("`--set seed` sets nothing, expected `--set key=value`"),
         "{problems}"
@@ -294,7 +301,7 @@ fn a_file_that_is_not_toml_is_refused_with_its_place() {
     };
     assert_eq!((*line, *column), (3, 13), "{problems}");
     let missing = TypedSettings { config: Some("no/such.toml".into()), ..TypedSettings::default() };
-    let problems = resolve(&missing, &OBJECTIVES).unwrap_err();
+    let problems = resolve(&missing, &registry()).unwrap_err();
     assert!(matches!(problems.problems[..], [Problem::Unreadable { .. }]), "{problems}");
 }
 
@@ -316,9 +323,9 @@ fn an_option_replaces_a_value_that_does_not_fit_this_machine() {
     let path = directory.path().join("run.toml");
     fs::write(&path, "train.device = \"elsewhere:3\"\n").unwrap();
     let mut typed = TypedSettings { config: Some(path), ..TypedSettings::default() };
-    assert!(resolve(&typed, &OBJECTIVES).is_err());
+    assert!(resolve(&typed, &registry()).is_err());
     typed.set = vec!["train.device=cpu".into()];
-    assert_eq!(resolve(&typed, &OBJECTIVES).unwrap().settings.train.device, "cpu");
+    assert_eq!(resolve(&typed, &registry()).unwrap().settings.train.device, "cpu");
 }
 
 #[test]
@@ -342,8 +349,8 @@ fn warm_up_is_at_most_a_tenth_of_the_run_and_at_least_an_epoch() {
 fn a_resolved_configuration_resolves_to_itself() {
     for preset in presets::ALL {
         let typed = TypedSettings { preset: Some(preset.name.into()), ..TypedSettings::default() };
-        let settings = resolve(&typed, &OBJECTIVES).unwrap().settings;
-        let again = in_file(&to_config_toml(&settings, "header"), None).unwrap();
+        let settings = resolve(&typed, &registry()).unwrap().settings;
+        let again = in_file(&to_config_toml(&settings, "header", &registry()), None).unwrap();
         assert_eq!(again.settings, settings, "{}", preset.name);
         assert!(again.notes.is_empty(), "{:?}", again.notes);
     }
@@ -357,7 +364,7 @@ fn every_choice_is_one_that_serde_takes() {
         };
         for word in words {
             let settings = resolved(&["data.source=folder", &format!("{}={word}", key.name)]);
-            let values = values_of(&settings.settings);
+            let values = values_of(&settings.settings, &registry());
             let (_, value) = values.iter().find(|(known, _)| known.name == key.name).unwrap();
             assert_eq!(value.as_str(), Some(*word));
         }

@@ -62,12 +62,12 @@ impl Playground {
         Self::of(env!("CARGO_BIN_EXE_barlow").into())
     }
 
-    /// The example with objectives of its own; `cargo test` builds it, unless told to build one
+    /// The example with an objective of its own; `cargo test` builds it, unless told to build one
     /// test only.
-    pub(crate) fn own_objectives() -> Self {
+    pub(crate) fn own_objective() -> Self {
         let test = std::env::current_exe().unwrap();
         let profile = test.parent().and_then(Path::parent).unwrap();
-        let program = profile.join("examples/own_objectives");
+        let program = profile.join("examples/own_objective");
         assert!(program.exists(), "build it first: cargo build --release --examples");
         Self::of(program)
     }

@@ -3,14 +3,32 @@
 
 use std::collections::BTreeMap;
 
-use crate::directions::directions;
 use barlow::nn::collective::CollectiveError;
 use barlow::objectives::{
-    Evaluation, Objective, StepContext, ViewGradients, ViewOutputs, by_autodiff,
+    Bounds, Constant, Entry, Evaluation, Layer, Objective, StepContext, ViewGradients, ViewOutputs,
+    by_autodiff,
 };
-use burn::tensor::{Device, Tensor, activation::log_softmax};
+use burn::tensor::{Tensor, activation::log_softmax};
 
 const CAPACITY: usize = 64;
+
+/// What the program is told of it.
+pub(crate) static ENTRY: Entry = Entry {
+    name: "queue",
+    summary: "the other view of an image among those of a batch and a queue",
+    layer: Layer::Embedding,
+    constants: &[Constant::number(
+        "log_sharpness",
+        2.3,
+        Bounds::from_to(-5.0, 5.0),
+        "logarithm of the sharpness of the choice at first",
+    )],
+    preset: "[projector]\nwidths = \"128-64\"\n",
+    create: |constants, scope| {
+        let sharpness = Tensor::full([1, 1], constants.number("log_sharpness"), scope.device);
+        Ok(Box::new(Queue(sharpness, Tensor::zeros([CAPACITY, scope.dim], scope.device))))
+    },
+};
 
 type Result<T> = std::result::Result<T, CollectiveError>;
 
@@ -18,21 +36,14 @@ type Result<T> = std::result::Result<T, CollectiveError>;
 #[derive(Debug)]
 pub(crate) struct Queue(Tensor<2>, Tensor<2>);
 
-impl Queue {
-    pub(crate) const NAME: &str = "queue";
-    pub(crate) fn new(dim: usize, device: &Device) -> Self {
-        Self(Tensor::full([1, 1], 2.3, device), Tensor::zeros([CAPACITY, dim], device))
-    }
-}
-
 impl Objective for Queue {
     fn name(&self) -> &'static str {
-        Self::NAME
+        ENTRY.name
     }
 
     fn evaluate(&self, views: &[ViewOutputs], context: &StepContext) -> Result<Evaluation> {
         let Self(sharpness, past) = self;
-        let (queries, keys) = (views[0].online.clone(), directions(views[1].online.clone()));
+        let (queries, keys) = (views[0].online(), directions(views[1].online()));
         let (n, device) = (keys.dims()[0], keys.device());
         let keys = Tensor::cat(vec![keys, past.clone()], 0).transpose().autodiff();
         let (loss, mut gradients) = by_autodiff(vec![queries, sharpness.clone()], |inputs| {
@@ -52,11 +63,12 @@ impl Objective for Queue {
             floor: None,
             gradients: vec![of_queries, ViewGradients::default()],
             parameter_gradients: [("sharpness".to_owned(), of_sharpness)].into(),
+            fault: None,
         })
     }
 
     fn after_step(&mut self, views: &[ViewOutputs], context: &StepContext) -> Result<()> {
-        let latest = directions(context.collective.gather(views[1].online.clone())?);
+        let latest = directions(context.collective.gather(views[1].online())?);
         self.1 = Tensor::cat(vec![latest, self.1.clone()], 0).slice(0..CAPACITY);
         Ok(())
     }
@@ -76,4 +88,10 @@ impl Objective for Queue {
     fn restore(&mut self, state: BTreeMap<String, Tensor<2>>) {
         self.1 = state["past"].clone();
     }
+}
+
+/// Rows of length 1: where an embedding points, not how long it is.
+fn directions(rows: Tensor<2>) -> Tensor<2> {
+    let squares = (rows.clone() * rows.clone()).sum_dim(1);
+    rows / (squares + 1e-12).sqrt()
 }

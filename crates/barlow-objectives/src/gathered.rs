@@ -1,0 +1,65 @@
+//! Outputs of all ranks, seen by each of them.
+//!
+//! A loss over the global batch is computed by every rank from the rows of all; the gradient for a
+//! rank's own rows is then the true gradient of the global loss, with nothing left to sum.
+
+use std::ops::Range;
+
+use barlow_nn::collective::{Collective, CollectiveError};
+use burn::tensor::Tensor;
+
+use crate::standardise::host_sum;
+
+/// Outputs of all ranks, in rank order.
+#[derive(Debug, Clone)]
+pub(crate) struct Gathered {
+    /// For each output its rows of all ranks, `[n, d]`.
+    pub(crate) rows: Vec<Tensor<2>>,
+    /// Which of the rows are this rank's.
+    own: Range<usize>,
+}
+
+impl Gathered {
+    /// # Shapes
+    /// - `outputs`: each `[n on this rank, d]`
+    ///
+    /// # Errors
+    /// If a rank is gone or late.
+    pub(crate) fn new(
+        outputs: impl IntoIterator<Item = Tensor<2>>,
+        collective: &dyn Collective,
+    ) -> Result<Self, CollectiveError> {
+        let mut rows = Vec::new();
+        let mut own = 0..0;
+        for output in outputs {
+            let count = output.dims()[0];
+            own = collective.rank() * count..(collective.rank() + 1) * count;
+            rows.push(collective.gather(output)?);
+        }
+        Ok(Self { rows, own })
+    }
+
+    /// This rank's rows of a gradient for the rows of all.
+    pub(crate) fn own(&self, gradient: Tensor<2>) -> Tensor<2> {
+        gradient.slice(self.own.clone())
+    }
+}
+
+/// Share of the rows' power that is not in their mean, 0 to 1, the least of several outputs: the
+/// measure `variation`, 0 where every image gets the same output.
+pub(crate) fn variation(outputs: &[Tensor<2>]) -> f64 {
+    let of = |rows: &Tensor<2>| {
+        let mean = rows.clone().mean_dim(0);
+        let centred = rows.clone() - mean.clone();
+        let spread = host_sum(&(centred.clone() * centred).mean_dim(0));
+        let power = spread + host_sum(&(mean.clone() * mean));
+        if power > 0.0 { spread / power } else { 0.0 }
+    };
+    outputs.iter().map(of).fold(f64::INFINITY, f64::min)
+}
+
+/// Rows of length 1; a row of zeros stays as it is.
+pub(crate) fn unit(rows: Tensor<2>) -> Tensor<2> {
+    let squares = (rows.clone() * rows.clone()).sum_dim(1);
+    rows / squares.clamp_min(1e-24).sqrt()
+}
