@@ -9,6 +9,7 @@ import sys
 # The crates of the workspace that each may know; ARCHITECTURE.md says why.
 KNOWS = {
     "barlow-random": set(),
+    "barlow-report": set(),
     "barlow-testing": set(),
     "barlow-data": {"barlow-kernels", "barlow-random"},
     "barlow-kernels": set(),
@@ -21,8 +22,8 @@ KNOWS = {
         "barlow-random", "barlow-weights"
     },
     "barlow": {
-        "barlow-data", "barlow-eval", "barlow-nn", "barlow-objectives", "barlow-train",
-        "barlow-weights"
+        "barlow-data", "barlow-eval", "barlow-nn", "barlow-objectives", "barlow-report",
+        "barlow-train", "barlow-weights"
     },
     "barlow-bench": {
         "barlow", "barlow-data", "barlow-eval", "barlow-kernels", "barlow-nn", "barlow-objectives",

@@ -1,0 +1,68 @@
+//! What can be wrong with a study file, in words that say how to put it right.
+
+/// One thing that is wrong; lines count from 1.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StudyProblem {
+    /// It is not TOML.
+    #[error("line {line}: not TOML: {message}")]
+    Syntax {
+        /// Where.
+        line: usize,
+        /// What the parser said.
+        message: String,
+    },
+    /// A key that has no meaning where it stands.
+    #[error("line {line}: key `{key}` is unknown, expected one of {allowed}")]
+    UnknownKey {
+        /// Where.
+        line: usize,
+        /// As written.
+        key: String,
+        /// Those that have one.
+        allowed: String,
+    },
+    /// A key that must be there is not.
+    #[error("line {line}: {what} has no `{key}`")]
+    Missing {
+        /// Where what lacks it begins.
+        line: usize,
+        /// What lacks it.
+        what: String,
+        /// The key.
+        key: &'static str,
+    },
+    /// A value that its key does not allow.
+    #[error("line {line}: key `{key}` is {value}, expected {expected}")]
+    Value {
+        /// Where.
+        line: usize,
+        /// The key.
+        key: String,
+        /// As written.
+        value: String,
+        /// What is allowed.
+        expected: String,
+    },
+    /// Two arms of one name.
+    #[error("line {line}: there is another arm `{name}`")]
+    Twice {
+        /// Where the second one stands.
+        line: usize,
+        /// The name.
+        name: String,
+    },
+    /// A paper's number for an arm that is not there.
+    #[error("line {line}: there is no arm `{name}`; there are {known}")]
+    NoSuchArm {
+        /// Where.
+        line: usize,
+        /// As written.
+        name: String,
+        /// The arms.
+        known: String,
+    },
+    /// No arm at all.
+    #[error("there is no arm: a study has `[[arm]]`, `[[axis]]` or `[[series]]`")]
+    NoArms,
+}
