@@ -22,7 +22,7 @@ pub(crate) const TINY: [&str; 17] = [
     "--image-size=16",
     "--encoder=resnet18",
     "--width=4",
-    "--projector=32-32",
+    "--set=projector.widths=32-32",
     "--batch-size=16",
     "--epochs=12",
     "--set=data.workers=2",
