@@ -7,6 +7,8 @@ use barlow_nn::ProjectorConfig;
 use barlow_nn::collective::{Collective, CollectiveError};
 use burn::tensor::Tensor;
 
+use crate::registry::Unfit;
+
 /// The output of a network that an objective reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Layer {
@@ -69,11 +71,36 @@ pub struct Needs {
     pub target: Option<Target>,
     /// Into how many groups of images a batch is cut, each normalised by its own statistics.
     pub batch_norm_groups: usize,
+    /// How many views of an image it can compare at most, if not any number.
+    pub most_views: Option<usize>,
 }
 
 impl Default for Needs {
     fn default() -> Self {
-        Self { online: Views::All, predictor: None, target: None, batch_norm_groups: 1 }
+        Self {
+            online: Views::All,
+            predictor: None,
+            target: None,
+            batch_norm_groups: 1,
+            most_views: None,
+        }
+    }
+}
+
+impl Needs {
+    /// Whether it can compare so many views of an image.
+    ///
+    /// # Errors
+    /// If it cannot.
+    pub fn check_views(&self, views: usize) -> Result<(), Unfit> {
+        match self.most_views {
+            Some(most) if views > most => {
+                let small = most.saturating_sub(2);
+                let allowed = format!("{small}, as the objective compares {most} views at most");
+                Err(Unfit::Key { key: "views.small_views", allowed })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -292,9 +319,16 @@ pub trait Objective: fmt::Debug + Send {
         Ok(())
     }
 
-    /// Before the networks see the views: may mix or replace them, each `[n, c, h, w]`.
-    fn before_views(&self, views: Vec<Tensor<4>>, _context: &StepContext) -> Vec<Tensor<4>> {
-        views
+    /// Before the networks see the views: may mix, replace or add some, each `[n, c, h, w]`.
+    ///
+    /// # Errors
+    /// If a rank is gone or late.
+    fn before_views(
+        &self,
+        views: Vec<Tensor<4>>,
+        _context: &StepContext,
+    ) -> Result<Vec<Tensor<4>>, CollectiveError> {
+        Ok(views)
     }
 
     /// After a step that counted, with the outputs it was computed from.

@@ -148,25 +148,33 @@ impl Readings {
         }
         let variation = reading.measure("variation");
         let is_constant = variation.is_some_and(|variation| variation < CONSTANT);
-        if is_constant || embedding_rank < 1e-3 || self.sums.contains_key(COLLAPSED_SINCE) {
+        if is_constant || embedding_rank < 1e-3 {
             return finding(
                 Verdict::Collapsed,
                 "every image gets the same embedding; check that images differ, that views keep \
-                 what they have in common, and that the redundancy-reduction term has weight"
+                 what they have in common, and the weights of the objective's terms"
                     .to_owned(),
             );
+        }
+        let own = objective.diagnose(&reading);
+        if self.sums.contains_key(COLLAPSED_SINCE) {
+            let own = own.filter(|found| found.verdict == Verdict::Collapsed);
+            return own.unwrap_or_else(|| {
+                let reason = "in the last steps the embeddings no longer told images apart";
+                finding(Verdict::Collapsed, reason.to_owned())
+            });
         }
         if steps > 0.0 && dim >= MANY && embedding_rank < LINE {
             return finding(
                 Verdict::Collapsed,
                 format!(
                     "the embeddings of different images differ along {embedding_rank:.1} of {dim} \
-                     directions only; lower `optimizer.base_learning_rate` or raise the weight of \
-                     the redundancy-reduction term"
+                     directions only; lower `optimizer.base_learning_rate` or check the weights of \
+                     the objective's terms"
                 ),
             );
         }
-        if let Some(finding) = objective.diagnose(&reading) {
+        if let Some(finding) = own {
             return finding;
         }
         if steps == 0.0 {

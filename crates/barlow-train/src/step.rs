@@ -45,7 +45,7 @@ impl Step {
         views: Vec<Tensor<4>>,
         context: &StepContext,
     ) -> Result<Self, CollectiveError> {
-        let views = objective.before_views(views, context);
+        let views = objective.before_views(views, context)?;
         let mut forward = networks.forward(views, context)?;
         let evaluation = objective.evaluate(&forward.outputs, context)?;
         let mut gradients = backward(networks, std::mem::take(&mut forward.attached), &evaluation);

@@ -7,7 +7,7 @@ use barlow_data::source::Source;
 use barlow_data::views::ViewPipeline;
 use barlow_nn::Precision;
 use barlow_nn::encoder_file::{self, EncoderFacts};
-use barlow_objectives::{Layer, Scope};
+use barlow_objectives::{Layer, ObjectiveError, Scope};
 use burn::tensor::Device;
 
 use super::{Run, State, TrainError};
@@ -59,6 +59,7 @@ impl Prepared {
         };
         let objective = registry.create(&run.settings.objective, &scope)?;
         let needs = objective.needs();
+        needs.check_views(run.pipeline.views()).map_err(ObjectiveError::from)?;
         let precision = Precision::of(&train.precision, &run.device);
         let mut networks =
             Networks::new(&encoder, projector, (layer, &needs), train.seed, &device, precision);

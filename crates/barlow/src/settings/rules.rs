@@ -38,7 +38,11 @@ pub(super) fn objective(judged: &Judged<'_>, registry: &Registry) -> Option<Prob
     let batch_size = settings.train.batch_size;
     let scope =
         Scope { dim, batch_size, images: batch_size, classes: 2, seed: 0, device: &Device::flex() };
-    match registry.create(&settings.objective, &scope) {
+    let views = settings.views.distributions().len();
+    let checked = registry
+        .create(&settings.objective, &scope)
+        .and_then(|objective| Ok(objective.needs().check_views(views)?));
+    match checked {
         Err(ObjectiveError::Unfit(Unfit::Key { key, allowed })) => {
             Some(judged.problem(key, allowed, None))
         }
