@@ -71,6 +71,8 @@ pub(crate) enum Command {
     Step(Selection),
     /// Loss and gradients of given embeddings
     Objective(Selection),
+    /// A whole step of every objective, by turns, as a ratio to Barlow Twins'
+    Methods(MethodsArguments),
     /// Pairs of official views, in one thread
     Views(Selection),
     /// Peak resident memory of steps and objectives, each in a process of its own
@@ -97,6 +99,20 @@ pub(crate) struct Selection {
     /// Only this precision of ours
     #[arg(long, value_enum)]
     pub precision: Option<Precision>,
+}
+
+/// Arguments of `methods`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct MethodsArguments {
+    /// Only objectives whose name has this in it, and Barlow Twins
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub only: String,
+    /// Images in a batch
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    pub batch_size: usize,
+    /// Channels of the encoder's first stage
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    pub width: usize,
 }
 
 /// Arguments of `memory`.

@@ -10,6 +10,7 @@ mod convolution;
 mod layer;
 mod machine;
 mod memory;
+mod methods;
 mod objective;
 mod output;
 mod peaks;
@@ -48,6 +49,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Convolution(selection) => convolution::run(selection, options),
         Command::Step(arguments) => step::run(arguments, options),
         Command::Objective(arguments) => objective::run(arguments, options),
+        Command::Methods(arguments) => methods::run(arguments, options),
         Command::Views(selection) => views::run(selection, options),
         Command::Memory(arguments) => memory::run(arguments, options),
         Command::Peers(arguments) => peers::run(arguments, options),

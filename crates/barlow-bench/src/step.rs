@@ -80,7 +80,7 @@ fn projector() -> ProjectorConfig {
     ProjectorConfig::new("512-512-512".parse().expect("widths"))
 }
 
-fn normal<const D: usize>(seed: u64, shape: [usize; D], device: &Device) -> Tensor<D> {
+pub(crate) fn normal<const D: usize>(seed: u64, shape: [usize; D], device: &Device) -> Tensor<D> {
     let mut stream = Key { seed, ..Key::default() }.stream();
     let values: Vec<f32> = (0..shape.iter().product()).map(|_| stream.normal() as f32).collect();
     Tensor::from_data(TensorData::new(values, shape), device)

@@ -393,9 +393,8 @@ mod recipes {
                 let allowed = "at least 8".to_owned();
                 return Err(Unfit::Key { key: "train.batch_size", allowed });
             }
-            Registry::default()
-                .create(&ObjectiveConfig::default(), scope)
-                .map_err(|_| unreachable!())
+            let barlow_twins = Registry::default().create(&ObjectiveConfig::default(), scope);
+            Ok(barlow_twins.unwrap())
         },
     };
 
