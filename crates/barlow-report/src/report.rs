@@ -18,8 +18,8 @@ pub use health::Health;
 pub struct ArmFacts {
     /// How accuracy is measured, in words.
     pub protocol: String,
-    /// Weights of encoder and projector.
-    pub parameters: u64,
+    /// Weights of encoder and projector; none before the images told how many channels there are.
+    pub parameters: Option<u64>,
 }
 
 /// The results of a study as far as they are there.
@@ -68,8 +68,8 @@ pub struct Row {
     pub seconds: Option<Spread>,
     /// Source images a second, the median of each run's steps.
     pub images_per_second: Option<Spread>,
-    /// Weights of encoder and projector.
-    pub parameters: u64,
+    /// Weights of encoder and projector; none before the images told how many channels there are.
+    pub parameters: Option<u64>,
     /// How accuracy was measured.
     pub protocol: String,
     /// A seed each.
@@ -95,7 +95,7 @@ pub struct RunRow {
     pub verdict: Option<String>,
     /// What that verdict rests on.
     pub verdict_reason: Option<String>,
-    /// The step after which that verdict was given first and every time since, unless `healthy`.
+    /// Since which step, unless `healthy`.
     pub since_step: Option<u64>,
     /// The last loss.
     pub loss: Option<f64>,

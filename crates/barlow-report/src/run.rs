@@ -70,8 +70,8 @@ pub struct RunRecord {
     pub verdict: Option<String>,
     /// What that verdict rests on, in words.
     pub verdict_reason: Option<String>,
-    /// The step after which that verdict was given first and every time since, where it is not
-    /// `healthy`; verdicts are given after each epoch.
+    /// Since which step, where that verdict is not `healthy`: as the record says, else the step after
+    /// which it was given first of those that were never withdrawn, one after each epoch.
     pub since_step: Option<u64>,
     /// The last loss that was finite.
     pub loss: Option<f64>,
@@ -131,16 +131,17 @@ fn state(status: &Value, last_step: Option<&Value>, is_there: bool) -> RunState 
     }
 }
 
-/// The last verdict, and after which step it was given first of those that were never withdrawn.
+/// The last verdict and since when.
 fn verdict(epochs: &[&Value]) -> (Option<String>, Option<u64>) {
     let of = |epoch: &Value| epoch["health"]["verdict"].as_str().map(str::to_owned);
     let last = epochs.last().and_then(|epoch| of(epoch));
     if last.as_deref().is_none_or(|verdict| verdict == HEALTHY) {
         return (last, None);
     }
+    let stated = epochs.last().and_then(|epoch| epoch["health"]["since_step"].as_u64());
     let same = epochs.iter().rev().take_while(|epoch| of(epoch) == last);
     let since = same.last().and_then(|epoch| epoch["step"].as_u64());
-    (last, since)
+    (last, stated.or(since))
 }
 
 /// The text of a file, if it is there.
@@ -214,6 +215,13 @@ mod tests {
         assert_eq!(record.since_step, Some(4), "an epoch in between was healthy");
         assert_eq!((record.steps, record.loss), (5, Some(4.5)));
         assert_eq!(record.images_per_second, Some(250.0));
+    }
+
+    #[test]
+    fn the_record_knows_best_since_when() {
+        let stated = r#"{"kind":"epoch","step":9,"health":{"verdict":"collapsed","since_step":3}}"#;
+        let folder = run("{}", &[&epoch(6, "", "collapsed"), stated]);
+        assert_eq!(RunRecord::read(folder.path()).unwrap().since_step, Some(3));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! [`settings`](crate::settings), so that all mistakes are reported together and in the same words
 //! wherever they were made. Mistakes of grammar are clap's to report; it exits with 2.
 
+mod compare;
 mod data;
 mod doctor;
 mod embed;
@@ -20,6 +21,7 @@ mod views;
 
 use clap::{Parser, Subcommand};
 
+pub use compare::CompareArguments;
 pub use data::DataArguments;
 pub use doctor::DoctorArguments;
 pub use embed::EmbedArguments;
@@ -56,6 +58,8 @@ pub struct Arguments {
 pub enum Command {
     /// Train an encoder on unlabelled images
     Pretrain(Box<PretrainArguments>),
+    /// Train every arm of a study with several seeds, and leave a table and a plot
+    Compare(Box<CompareArguments>),
     /// Judge an encoder by its nearest neighbours, on labelled images
     Knn(Box<KnnArguments>),
     /// Write the representation of every image to a file

@@ -1,5 +1,6 @@
 //! What the commands do, once arguments are parsed.
 
+mod compare;
 mod data;
 mod embed;
 mod export;
@@ -16,6 +17,7 @@ mod views;
 use crate::arguments::DoctorArguments;
 use crate::exit::Exit;
 
+pub use compare::compare;
 pub use data::data;
 pub use embed::embed;
 pub use export::export;

@@ -2,7 +2,7 @@
 //!
 //! The libraries: [`data`] (images in, views out), [`nn`] (encoders), [`objectives`] (Barlow Twins
 //! and the seam for others), [`train`] (the loop), [`eval`] (what representations are worth),
-//! [`weights`] (encoders in files). [`ImageEncoder`] embeds images in a few lines. The program
+//! [`report`] (studies of many runs), [`weights`] (encoders in files). [`ImageEncoder`] embeds images in a few lines. The program
 //! is [`run`]: arguments as typed ([`arguments`]), settings as resolved ([`settings`]), then one of
 //! [`commands`].
 
@@ -19,6 +19,7 @@ mod images;
 mod model_card;
 pub mod presets;
 pub mod settings;
+pub mod studies;
 mod weights_file;
 
 pub use image_encoder::ImageEncoder;
@@ -27,6 +28,7 @@ pub use barlow_data as data;
 pub use barlow_eval as eval;
 pub use barlow_nn as nn;
 pub use barlow_objectives as objectives;
+pub use barlow_report as report;
 pub use barlow_train as train;
 pub use barlow_weights as weights;
 
@@ -42,6 +44,7 @@ pub fn run(registry: &Registry) -> ExitCode {
     let arguments = Arguments::parse();
     let result = match &arguments.command {
         Command::Pretrain(arguments) => commands::pretrain(arguments, registry),
+        Command::Compare(arguments) => commands::compare(arguments, registry),
         Command::Knn(arguments) => commands::knn(arguments),
         Command::Embed(arguments) => commands::embed(arguments),
         Command::Finetune(arguments) => commands::finetune(arguments),

@@ -29,6 +29,7 @@ pub use checked::CheckedOptions;
 pub use document::{changed_keys, from_config_toml, to_config_toml};
 pub use given::Origin;
 pub use key::{Key, Kind, keys};
+pub(crate) use nearest::nearest;
 pub use problem::{Problem, SettingsProblems};
 
 use crate::presets;

@@ -41,7 +41,7 @@ impl Report {
                 number(row.paper),
                 number(row.paper_difference),
                 row.health.to_string(),
-                row.parameters.to_string(),
+                row.parameters.map_or_else(String::new, |weights| weights.to_string()),
                 number(row.images_per_second.map(|rate| rate.mean)),
                 number(row.seconds.map(|seconds| seconds.mean)),
                 row.protocol.clone(),

@@ -63,7 +63,7 @@ impl Report {
             }
             cells.extend([
                 escaped(&row.health.to_string()),
-                format!("{:.2}", row.parameters as f64 / 1e6),
+                shown(row.parameters.map(|weights| format!("{:.2}", weights as f64 / 1e6))),
                 shown(row.images_per_second.map(|rate| format!("{:.0}", rate.mean))),
                 shown(row.seconds.map(|seconds| format!("{:.0}", seconds.mean))),
             ]);
@@ -74,8 +74,8 @@ impl Report {
 
     fn legend(&self) -> String {
         let mut text = "k-NN: accuracy of the representation after training, mean ± standard \
-                        deviation over the seeds that finished. Health: the last verdict, with the \
-                        step after which it was given first; verdicts are given after each epoch. \
+                        deviation over the seeds that finished. Health: the last verdict, and \
+                        since which step; a run that ends with `not finite` has no accuracy. \
                         Weights: of encoder and projector."
             .to_owned();
         if self.has_paper() {

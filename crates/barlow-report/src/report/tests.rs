@@ -27,7 +27,7 @@ fn report(study: &str, runs: &[(&str, Vec<RunRow>)]) -> Report {
     let (study, problems) = Study::read(study, &Recipes::new());
     assert!(problems.is_empty(), "{problems:?}");
     let runs = runs.iter().map(|(arm, runs)| ((*arm).to_owned(), runs.clone())).collect();
-    let facts = ArmFacts { protocol: "k-NN (k 20)".to_owned(), parameters: 1_250_000 };
+    let facts = ArmFacts { protocol: "k-NN (k 20)".to_owned(), parameters: Some(1_250_000) };
     let facts = study.arms.iter().map(|arm| (arm.name.clone(), facts.clone())).collect();
     Report::new("name", &study, &facts, &runs)
 }

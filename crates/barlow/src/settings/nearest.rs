@@ -10,7 +10,7 @@ const IN_ANOTHER_SECTION: f64 = 0.95;
 const AS_A_PART: f64 = 0.65;
 
 /// The name most like `typed`, if any is like it; the first of equals.
-pub(super) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     typed: &str,
     names: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {

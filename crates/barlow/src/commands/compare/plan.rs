@@ -1,0 +1,257 @@
+//! A study whose every arm was judged: what is to run, in which order and where.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use barlow_objectives::Registry;
+use barlow_report::{Arm, Setting, Study};
+use barlow_train::settings::Settings;
+
+use super::problems::Problems;
+use crate::arguments::CompareArguments;
+use crate::commands::pretrain::{Earlier, refuse_changes};
+use crate::exit::Usage;
+use crate::settings::{Resolution, TypedOption, TypedSettings, nearest, resolve};
+use crate::studies;
+
+/// The key that seeds decide.
+const SEED: &str = "train.seed";
+
+/// What is to run.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// The study's name.
+    pub(super) name: String,
+    /// The study, with the seeds that were asked for.
+    pub(super) study: Study,
+    /// Folder of runs and tables.
+    pub(super) out: PathBuf,
+    /// The settings of each arm of the study, in its order.
+    resolutions: Vec<Resolution>,
+    /// Positions of the arms that are to run.
+    chosen: Vec<usize>,
+}
+
+/// One run of a study.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PlannedRun {
+    /// Position of its arm.
+    arm: usize,
+    pub(super) seed: u64,
+}
+
+impl Plan {
+    /// Reads the study and judges the settings of all its arms.
+    ///
+    /// # Errors
+    /// If anything is wrong with them or with what was typed; all that is wrong with the file and
+    /// its settings is one error.
+    pub(super) fn new(arguments: &CompareArguments, registry: &Registry) -> anyhow::Result<Self> {
+        let (name, path, text) = open(&arguments.study)?;
+        let (mut study, found) = Study::read(&text, studies::recipes());
+        let mut problems = Problems::new(path);
+        problems.add_of_study(found);
+        if !arguments.seeds.is_empty() {
+            study.seeds.clone_from(&arguments.seeds);
+        }
+        let mut resolutions = Vec::new();
+        for arm in &study.arms {
+            let (typed, settings) = typed(&study, arm, arguments);
+            for setting in settings.iter().filter(|setting| setting.key == SEED) {
+                problems.add_seed(setting);
+            }
+            match resolve(&typed, registry) {
+                Ok(resolution) => resolutions.push(resolution),
+                Err(found) => problems.add_of_settings(found, &settings),
+            }
+        }
+        problems.finish()?;
+        refuse_options(&study, arguments)?;
+        let chosen = chosen(&study, &arguments.only)?;
+        let out = arguments.out.clone().unwrap_or_else(|| Path::new("studies").join(&name));
+        Ok(Self { name, study, out, resolutions, chosen })
+    }
+
+    /// What is to run, in order: all arms with the first seed, then with the second, and so on.
+    pub(super) fn runs(&self) -> Vec<PlannedRun> {
+        let arms = |&seed| self.chosen.iter().map(move |&arm| PlannedRun { arm, seed });
+        self.study.seeds.iter().flat_map(arms).collect()
+    }
+
+    /// The arm of a run.
+    pub(super) fn arm(&self, run: &PlannedRun) -> &Arm {
+        &self.study.arms[run.arm]
+    }
+
+    /// The settings of a run.
+    pub(super) fn resolution(&self, run: &PlannedRun) -> Resolution {
+        let mut resolution = self.resolutions[run.arm].clone();
+        resolution.settings.train.seed = run.seed;
+        resolution
+    }
+
+    /// The directory of a run.
+    pub(super) fn folder(&self, run: &PlannedRun) -> PathBuf {
+        self.folder_of(&self.arm(run).name, run.seed)
+    }
+
+    /// The directory of an arm's run.
+    pub(super) fn folder_of(&self, arm: &str, seed: u64) -> PathBuf {
+        self.out.join("runs").join(arm).join(format!("seed-{seed}"))
+    }
+
+    /// The study's arms with their settings, those that are not to run as well.
+    pub(super) fn arms(&self) -> impl Iterator<Item = (&Arm, &Settings)> {
+        let settings = self.resolutions.iter().map(|resolution| &resolution.settings);
+        self.study.arms.iter().zip(settings)
+    }
+
+    /// What resolving had to say, each once.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let mut notes: Vec<String> =
+            self.resolutions.iter().flat_map(|resolution| resolution.notes.clone()).collect();
+        notes.sort();
+        notes.dedup();
+        notes
+    }
+
+    /// Refuses runs in the study's folder that were begun with other settings than their arms have.
+    ///
+    /// # Errors
+    /// If there is one, or one cannot be read.
+    pub(super) fn refuse_other_runs(&self) -> anyhow::Result<()> {
+        for (arm, settings) in self.arms() {
+            for &seed in &self.study.seeds {
+                let folder = self.folder_of(&arm.name, seed);
+                let Some(earlier) = Earlier::read(&folder)? else { continue };
+                let earlier = earlier.settings()?;
+                let mut settings = settled_as(settings, &earlier);
+                settings.train.seed = seed;
+                if let Err(error) = refuse_changes(&earlier, &settings) {
+                    bail!(Usage::new(format!("`{}`: {error}", folder.display())).hint(
+                        "another `--out` begins the study anew; the settings it was begun \
+                             with go on with it"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A study's name, what messages call its file, and its text.
+fn open(study: &str) -> anyhow::Result<(String, PathBuf, String)> {
+    if let Some(named) = studies::find(study) {
+        let path = PathBuf::from(format!("{}.toml", named.name));
+        return Ok((named.name.to_owned(), path, named.text.to_owned()));
+    }
+    let path = Path::new(study);
+    let is_file = path.extension().is_some_and(|extension| extension == "toml");
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    if let (true, Some(stem)) = (is_file, stem) {
+        return match fs::read_to_string(path) {
+            Ok(text) => Ok((stem, path.to_owned(), text)),
+            Err(error) => bail!(Usage::new(format!("cannot read `{study}`: {error}"))),
+        };
+    }
+    let shown = study.escape_debug();
+    let unknown = Usage::new(format!(
+        "study `{shown}` is unknown, expected a file `*.toml` or one of {}",
+        studies::names()
+    ));
+    match nearest(study, studies::ALL.iter().map(|study| study.name)) {
+        Some(name) => bail!(unknown.hint(format!("did you mean `{name}`?"))),
+        None => bail!(unknown),
+    }
+}
+
+/// An arm's settings as if they had been typed, and those among them that the study states.
+fn typed(study: &Study, arm: &Arm, arguments: &CompareArguments) -> (TypedSettings, Vec<Setting>) {
+    let is_own = arguments.preset.is_none() || arguments.preset == study.preset;
+    let sizing = if is_own { &study.sizing[..] } else { &[] };
+    let data = arguments.data.as_ref();
+    let settings: Vec<Setting> = [&study.settings[..], sizing, &arm.settings[..]]
+        .concat()
+        .into_iter()
+        .filter(|setting| data.is_none() || setting.key != "data.source")
+        .collect();
+    let set = settings.iter().map(|setting| format!("{}={}", setting.key, setting.text()));
+    let option =
+        |value: &String| TypedOption { flag: "--data", key: "data.source", value: value.clone() };
+    let typed = TypedSettings {
+        preset: arguments.preset.clone().or_else(|| study.preset.clone()),
+        config: None,
+        options: data.map(option).into_iter().collect(),
+        set: set.chain(arguments.set.iter().cloned()).collect(),
+    };
+    (typed, settings)
+}
+
+/// Refuses what was typed where it would undo what the study compares.
+fn refuse_options(study: &Study, arguments: &CompareArguments) -> anyhow::Result<()> {
+    let keys = arguments.set.iter().filter_map(|text| Some(text.split_once('=')?.0.trim()));
+    for key in keys {
+        if key == SEED {
+            bail!(Usage::new(format!("`--set {SEED}`: a study has several seeds")).hint("--seeds"));
+        }
+        if study.arms.iter().any(|arm| arm.settings.iter().any(|setting| setting.key == key)) {
+            bail!(
+                Usage::new(format!("`--set {key}`: arms of the study differ in this key"))
+                    .hint("write the study down with other values: docs/studies.md")
+            );
+        }
+    }
+    let mut seeds = arguments.seeds.clone();
+    seeds.sort_unstable();
+    if let Some(pair) = seeds.windows(2).find(|pair| pair[0] == pair[1]) {
+        bail!(Usage::new(format!("`--seeds` has {} twice", pair[0])));
+    }
+    Ok(())
+}
+
+/// Positions of the arms of these names; of all arms where none is named.
+fn chosen(study: &Study, only: &[String]) -> anyhow::Result<Vec<usize>> {
+    let names: Vec<&str> = study.arms.iter().map(|arm| arm.name.as_str()).collect();
+    for name in only {
+        if !names.contains(&name.as_str()) {
+            let shown: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+            let unknown = Usage::new(format!(
+                "arm `{}` is unknown, expected one of {}",
+                name.escape_debug(),
+                shown.join(", ")
+            ));
+            match nearest(name, names.iter().copied()) {
+                Some(name) => bail!(unknown.hint(format!("did you mean `{name}`?"))),
+                None => bail!(unknown),
+            }
+        }
+    }
+    let is_chosen = |name: &str| only.is_empty() || only.iter().any(|chosen| chosen == name);
+    Ok((0..names.len()).filter(|&arm| is_chosen(names[arm])).collect())
+}
+
+/// The settings with what images and machine decide taken from a run that had begun: opening images
+/// to find out again would take longer than reading what the run measured.
+pub(super) fn settled_as(settings: &Settings, earlier: &Settings) -> Settings {
+    let mut settings = settings.clone();
+    if settings.data.channels == 0 {
+        settings.data.channels = earlier.data.channels;
+    }
+    let views = &mut settings.views;
+    views.resize = views.resize.max(views.image_size);
+    for view in [&mut views.a, &mut views.b, &mut views.small] {
+        *view = view.for_channels(settings.data.channels);
+    }
+    for (own, decided) in
+        [(&mut views.mean, &earlier.views.mean), (&mut views.std, &earlier.views.std)]
+    {
+        if own.values().is_empty() {
+            own.clone_from(decided);
+        }
+    }
+    if settings.train.precision == "auto" {
+        settings.train.precision.clone_from(&earlier.train.precision);
+    }
+    settings
+}
