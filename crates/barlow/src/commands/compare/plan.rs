@@ -18,6 +18,9 @@ use crate::studies;
 /// The key that seeds decide.
 const SEED: &str = "train.seed";
 
+/// Where a study's images come from; `--data` replaces them all.
+const IMAGES: [&str; 3] = ["data.source", "probe.train", "probe.test"];
+
 /// What is to run.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -174,16 +177,19 @@ fn typed(study: &Study, arm: &Arm, arguments: &CompareArguments) -> (TypedSettin
     let settings: Vec<Setting> = [&study.settings[..], sizing, &arm.settings[..]]
         .concat()
         .into_iter()
-        .filter(|setting| data.is_none() || setting.key != "data.source")
+        .filter(|setting| data.is_none() || !IMAGES.contains(&setting.key.as_str()))
         .collect();
     let set = settings.iter().map(|setting| format!("{}={}", setting.key, setting.text()));
+    // With other images k-NN holds some of them out, whatever the preset says.
+    let no_probe = ["probe.train=", "probe.test="].map(str::to_owned);
+    let no_probe = no_probe.into_iter().filter(|_| data.is_some());
     let option =
         |value: &String| TypedOption { flag: "--data", key: "data.source", value: value.clone() };
     let typed = TypedSettings {
         preset: arguments.preset.clone().or_else(|| study.preset.clone()),
         config: None,
         options: data.map(option).into_iter().collect(),
-        set: set.chain(arguments.set.iter().cloned()).collect(),
+        set: set.chain(no_probe).chain(arguments.set.iter().cloned()).collect(),
     };
     (typed, settings)
 }
