@@ -281,9 +281,9 @@ fn a_run_that_fails_is_told_and_the_others_go_on() {
 
 #[test]
 fn a_run_without_finite_numbers_is_a_result() {
-    // Rates that overflow within a few steps, and no second chance.
+    // Each step multiplies the weights by -60,000: within ten steps they overflow.
     let wild = "set = { optimizer.name = \"sgd\", optimizer.base_learning_rate = 10000, \
-                optimizer.base_learning_rate_biases = 10000, objective";
+                optimizer.weight_decay = 100, objective";
     let study = STUDY.replace("set = { objective", wild).replace("epochs = 2", "epochs = 20");
     let playground = playground(&study);
     let ended = playground.run(&["compare", "study.toml", "--seeds", "0", "--only", "none"]);
