@@ -14,8 +14,8 @@ mod results;
 use std::time::Instant;
 
 use anyhow::Context;
+use barlow_eval::EvalError;
 use barlow_objectives::Registry;
-use barlow_report::{RunRecord, RunState};
 use barlow_train::interrupt::{Interrupt, Signal};
 use barlow_train::run::End;
 use barlow_train::run_directory::OpenMode;
@@ -50,27 +50,28 @@ pub fn compare(arguments: &CompareArguments, registry: &Registry) -> anyhow::Res
     results::write(&plan, &ledger, &failures)?;
     let runs = plan.runs();
     for (index, run) in runs.iter().enumerate() {
-        if RunRecord::read(&plan.folder(run))?.has_result() {
+        let (arm, seed) = (&plan.arm(run).name, run.seed);
+        if results::record(&plan, &ledger, arm, seed)?.has_result() {
             continue;
         }
         if let Some(signal) = interrupt.requested() {
             return Ok(interrupted(signal));
         }
-        let (arm, seed) = (&plan.arm(run).name, run.seed);
         output::message(&format!("run {} of {}: `{arm}`, seed {seed}", index + 1, runs.len()));
         let begin = Instant::now();
         let result = train(&plan, run, registry, &interrupt);
-        ledger.add(arm, seed, begin.elapsed().as_secs_f64())?;
+        let is_not_finite = result.as_ref().is_err_and(is_not_finite);
+        ledger.add(arm, seed, begin.elapsed().as_secs_f64(), is_not_finite)?;
         let stopped_by = match result {
             Ok(End::Interrupted(signal)) => Some(signal),
             Ok(_) => None,
+            Err(error) if results::record(&plan, &ledger, arm, seed)?.has_result() => {
+                output::message(&format!("`{arm}`, seed {seed} ends here: {error:#}"));
+                None
+            }
             Err(error) => {
-                if RunRecord::read(&plan.folder(run))?.state == RunState::Diverged {
-                    output::message(&format!("`{arm}`, seed {seed} ends here: {error:#}"));
-                } else {
-                    output::message(&format!("`{arm}`, seed {seed} failed: {error:#}"));
-                    failures.insert((arm.clone(), seed), format!("{error:#}"));
-                }
+                output::message(&format!("`{arm}`, seed {seed} failed: {error:#}"));
+                failures.insert((arm.clone(), seed), format!("{error:#}"));
                 None
             }
         };
@@ -96,6 +97,12 @@ pub fn compare(arguments: &CompareArguments, registry: &Registry) -> anyhow::Res
 fn interrupted(signal: Signal) -> Exit {
     output::message("the study is interrupted; the same command goes on with it");
     signal.into()
+}
+
+/// Whether a run ended because its representations were not finite when they were measured.
+fn is_not_finite(error: &anyhow::Error) -> bool {
+    let is = |cause: &EvalError| matches!(cause, EvalError::NotFinite { .. });
+    error.chain().filter_map(|cause| cause.downcast_ref()).any(is)
 }
 
 /// Trains one run to its end, from wherever it stands.

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use barlow_report::RunRecord;
 use barlow_train::settings::Settings;
 use serde_json::json;
 
 use super::ledger::Ledger;
 use super::plan::Plan;
+use super::results;
 use crate::commands::output;
 use crate::images;
 
@@ -46,7 +46,7 @@ pub(super) fn print(plan: &Plan, as_json: bool) -> anyhow::Result<()> {
         let mut times = Vec::new();
         for run in of_arm {
             line.of += 1;
-            if RunRecord::read(&plan.folder(run))?.has_result() {
+            if results::record(plan, &ledger, &arm.name, run.seed)?.has_result() {
                 line.done += 1;
                 times.extend(ledger.seconds(&arm.name, run.seed));
             }

@@ -1,4 +1,5 @@
-//! How long the runs of a study took: the one number that run directories do not have.
+//! What a study knows of its runs that their directories do not say: how long they took, and which
+//! ended because their representations were not finite.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,14 +7,25 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use barlow_train::storage::{Disk, write_atomically};
+use serde::{Deserialize, Serialize};
 
-const FILE: &str = "seconds.json";
+const FILE: &str = "ledger.json";
 
-/// Seconds by arm and seed, all sessions together; those of a session that was killed are lost.
+/// The sessions of a study's runs.
 #[derive(Debug)]
 pub(super) struct Ledger {
     path: PathBuf,
-    seconds: BTreeMap<String, BTreeMap<u64, f64>>,
+    entries: BTreeMap<String, BTreeMap<u64, Entry>>,
+}
+
+/// The sessions of a run.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    /// All sessions together; that of one that was killed is lost.
+    seconds: f64,
+    /// Whether the last one ended because representations were not finite.
+    is_not_finite: bool,
 }
 
 impl Ledger {
@@ -21,7 +33,7 @@ impl Ledger {
     pub(super) fn read(folder: &Path) -> Self {
         let path = folder.join(FILE);
         let text = fs::read_to_string(&path).unwrap_or_default();
-        Self { path, seconds: serde_json::from_str(&text).unwrap_or_default() }
+        Self { path, entries: serde_json::from_str(&text).unwrap_or_default() }
     }
 
     /// The ledger of a study's folder, which is made if it is not there.
@@ -38,17 +50,30 @@ impl Ledger {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub(super) fn add(&mut self, arm: &str, seed: u64, seconds: f64) -> anyhow::Result<()> {
+    pub(super) fn add(
+        &mut self,
+        arm: &str,
+        seed: u64,
+        seconds: f64,
+        is_not_finite: bool,
+    ) -> anyhow::Result<()> {
+        let entry = self.entries.entry(arm.to_owned()).or_default().entry(seed).or_default();
         // Milliseconds are as much as is known.
-        let seconds = (seconds * 1000.0).round() / 1000.0;
-        *self.seconds.entry(arm.to_owned()).or_default().entry(seed).or_insert(0.0) += seconds;
-        let text = serde_json::to_string_pretty(&self.seconds)?;
+        entry.seconds += (seconds * 1000.0).round() / 1000.0;
+        entry.is_not_finite = is_not_finite;
+        let text = serde_json::to_string_pretty(&self.entries)?;
         write_atomically(&Disk, &self.path, |file| writeln!(file, "{text}"))
             .with_context(|| format!("`{}` cannot be written", self.path.display()))
     }
 
     /// What a run took.
     pub(super) fn seconds(&self, arm: &str, seed: u64) -> Option<f64> {
-        self.seconds.get(arm)?.get(&seed).copied()
+        Some(self.entries.get(arm)?.get(&seed)?.seconds)
+    }
+
+    /// Whether a run ended because its representations were not finite.
+    pub(super) fn is_not_finite(&self, arm: &str, seed: u64) -> bool {
+        let entry = self.entries.get(arm).and_then(|seeds| seeds.get(&seed));
+        entry.is_some_and(|entry| entry.is_not_finite)
     }
 }

@@ -19,6 +19,23 @@ pub(super) const PLOT: &str = "plot.svg";
 /// Why runs failed in this session, by arm and seed.
 pub(super) type Failures = BTreeMap<(String, u64), String>;
 
+/// What a run measured, with what only the ledger knows.
+///
+/// # Errors
+/// If the run cannot be read.
+pub(super) fn record(
+    plan: &Plan,
+    ledger: &Ledger,
+    arm: &str,
+    seed: u64,
+) -> anyhow::Result<RunRecord> {
+    let mut record = RunRecord::read(&plan.folder_of(arm, seed))?;
+    if ledger.is_not_finite(arm, seed) && record.state == RunState::Failed {
+        record.state = RunState::Diverged;
+    }
+    Ok(record)
+}
+
 /// What is done so far.
 ///
 /// # Errors
@@ -33,7 +50,7 @@ pub(super) fn report(plan: &Plan, ledger: &Ledger, failures: &Failures) -> anyho
             if let (0, Some(earlier)) = (settings.data.channels, Earlier::read(&folder)?) {
                 settings = settled_as(&settings, &earlier.settings()?);
             }
-            let mut record = RunRecord::read(&folder)?;
+            let mut record = record(plan, ledger, &arm.name, seed)?;
             if let Some(reason) = failures.get(&(arm.name.clone(), seed)) {
                 record.state = RunState::Failed;
                 record.reason = Some(reason.clone());
