@@ -330,7 +330,6 @@ fn is_of_objectives(problem: &Problem) -> bool {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "what is skipped should be seen")]
 fn every_arm_of_every_named_study_resolves() {
     let registry = Registry::default();
     let mut arms = 0;

@@ -54,7 +54,7 @@ impl Plan {
         let (name, path, text) = open(&arguments.study)?;
         let (mut study, found) = Study::read(&text, studies::recipes());
         let mut problems = Problems::new(path);
-        problems.add_of_study(found);
+        problems.add_of_study(&found);
         if !arguments.seeds.is_empty() {
             study.seeds.clone_from(&arguments.seeds);
         }
@@ -210,8 +210,8 @@ fn refuse_options(study: &Study, arguments: &CompareArguments) -> anyhow::Result
     }
     let mut seeds = arguments.seeds.clone();
     seeds.sort_unstable();
-    if let Some(pair) = seeds.windows(2).find(|pair| pair[0] == pair[1]) {
-        bail!(Usage::new(format!("`--seeds` has {} twice", pair[0])));
+    if let Some(&[seed, _]) = seeds.array_windows().find(|[a, b]| a == b) {
+        bail!(Usage::new(format!("`--seeds` has {seed} twice")));
     }
     Ok(())
 }

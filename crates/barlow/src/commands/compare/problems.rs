@@ -21,7 +21,7 @@ impl Problems {
     }
 
     /// Problems of the study's form.
-    pub(super) fn add_of_study(&mut self, problems: Vec<StudyProblem>) {
+    pub(super) fn add_of_study(&mut self, problems: &[StudyProblem]) {
         self.lines.extend(problems.iter().map(ToString::to_string));
     }
 
