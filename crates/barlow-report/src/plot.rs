@@ -49,10 +49,13 @@ fn heading(svg: &mut Svg, report: &Report) {
     let title = svg::shortened(&report.title, LARGE_PX, WIDTH_PX - 32.0);
     svg.text([16.0, 26.0], LARGE_PX, svg::Anchor::Start, INK, &title);
     let seeds = report.seeds.len();
-    let of = if seeds == 1 { "one seed".to_owned() } else { format!("{seeds} seeds") };
+    let of = match seeds {
+        1 => "one seed".to_owned(),
+        _ => format!("{seeds} seeds, mean and standard deviation"),
+    };
     let protocols = report.protocols();
     let protocol = protocols.first().copied().unwrap_or("k-NN accuracy");
-    let what = format!("{of}, mean and standard deviation; {protocol}");
+    let what = format!("{of}; {protocol}");
     let what = svg::shortened(&what, SMALL_PX, WIDTH_PX - 32.0);
     svg.text([16.0, 46.0], SMALL_PX, svg::Anchor::Start, "#666666", &what);
 }

@@ -49,7 +49,8 @@ pub(super) fn draw(report: &Report) -> String {
         panel(&mut svg, report, &series, right, "paper: top 1 on ImageNet, %", &papers);
     }
     let below = TOP_PX + PANEL_PX + AXIS_PX;
-    for (series, [x, y]) in series.iter().zip(legend) {
+    // A single line without a name needs no legend.
+    for (series, [x, y]) in series.iter().zip(legend).filter(|(s, _)| !s.label.is_empty()) {
         let y = below + y + 12.0;
         svg.line(&[[x, y - 4.0], [x + 26.0, y - 4.0]], series.stroke);
         svg.circle([x + 13.0, y - 4.0], 3.5, series.stroke.colour, series.stroke.colour);
@@ -79,9 +80,6 @@ fn series(report: &Report) -> Vec<Series<'_>> {
     for series in &mut series {
         series.rows.sort_by(|a, b| a.x.unwrap_or(0.0).total_cmp(&b.x.unwrap_or(0.0)));
         series.label = shortened(&series.label, SMALL_PX, 360.0);
-        if series.label.is_empty() {
-            "all arms".clone_into(&mut series.label);
-        }
     }
     series
 }

@@ -6,6 +6,8 @@ pub(super) struct Scale {
     low: f64,
     high: f64,
     is_log: bool,
+    /// From one round number to the next.
+    step: f64,
     /// Where `low` and `high` lie.
     pixels: [f64; 2],
 }
@@ -20,7 +22,7 @@ impl Scale {
         let ceil = |x: f64| (x / step - 1e-9).ceil() * step;
         let (low, high) = (floor(low), ceil(high));
         let high = if high > low { high } else { low + step };
-        Self { low, high, is_log: false, pixels }
+        Self { low, high, is_log: false, step, pixels }
     }
 
     /// The values themselves with a margin; logarithmic where they span more than a decade.
@@ -34,7 +36,8 @@ impl Scale {
             let margin = if high > low { 0.05 * (high - low) } else { low.abs().max(1.0) };
             (low - margin, high + margin)
         };
-        Self { low, high, is_log, pixels }
+        let step = round_step((high - low) / 5.0);
+        Self { low, high, is_log, step, pixels }
     }
 
     /// Where a number lies.
@@ -54,11 +57,10 @@ impl Scale {
 
     /// Round numbers over the range, about five.
     pub(super) fn ticks(&self) -> Vec<f64> {
-        let step = round_step((self.high - self.low) / 5.0);
-        let first = (self.low / step - 1e-9).ceil();
-        let last = (self.high / step + 1e-9).floor();
+        let first = (self.low / self.step - 1e-9).ceil();
+        let last = (self.high / self.step + 1e-9).floor();
         let count = (last - first).clamp(0.0, 50.0) as usize;
-        (0..=count).map(|index| (first + index as f64) * step).collect()
+        (0..=count).map(|index| (first + index as f64) * self.step).collect()
     }
 }
 

@@ -16,7 +16,7 @@ impl Report {
             let arms = self.arms.iter().filter(|row| row.protocol == protocol);
             let arms: Vec<String> = arms.map(|row| format!("`{}`", row.arm)).collect();
             let of = if several { format!(" of {}", arms.join(", ")) } else { String::new() };
-            lines.push(format!("Protocol{of}: {}.", escaped(protocol)));
+            lines.push(format!("Protocol{of}: {}.", on_one_line(protocol)));
         }
         let failures = self.failures();
         if !failures.is_empty() {
@@ -128,12 +128,15 @@ fn difference(row: &Row, points: Option<f64>) -> String {
 /// A text that Markdown shows as it is, on one line.
 fn escaped(text: &str) -> String {
     let mut escaped = String::new();
-    for character in text.chars() {
-        match character {
-            '|' | '<' | '*' | '_' | '[' | ']' | '\\' | '`' => escaped.extend(['\\', character]),
-            c if c.is_control() => escaped.push(' '),
-            c => escaped.push(c),
+    for character in on_one_line(text).chars() {
+        if "|<*_[]\\`".contains(character) {
+            escaped.push('\\');
         }
+        escaped.push(character);
     }
     escaped
+}
+
+fn on_one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -11,9 +11,12 @@ Every arm of the study is trained once with each seed, all arms with the first s
 the second. Tables and a plot are written after each run. Interrupted, the same command goes on where
 it stood; what is finished is never trained again.
 
+Named studies: table5, table6, table7, figure2, figure3, figure4, figure4-depth, figure5 (those of the
+paper), methods, pixel-shuffle, averaged-target, entropy
+
 Example: barlow compare figure5 --dry-run")]
 pub struct CompareArguments {
-    /// A named study (an unknown name lists them), or a file of one: docs/studies.md
+    /// A named study, or the file (.toml) of one of your own: docs/studies.md
     #[arg(value_name = "STUDY")]
     pub study: String,
     /// Configuration that the arms differ from, instead of the study's own; the study's sizing is

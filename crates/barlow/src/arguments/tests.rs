@@ -95,3 +95,14 @@ fn views_shows_the_first_positions_or_those_asked_for() {
     assert_eq!(views("--count 3"), [0, 1, 2]);
     assert_eq!(views("--index 5,2-3"), [5, 2, 3]);
 }
+
+#[test]
+fn the_help_of_compare_names_every_study() {
+    let mut arguments = Arguments::command();
+    let compare = arguments.find_subcommand_mut("compare").unwrap();
+    let help = compare.render_long_help().to_string();
+    let words: Vec<&str> = help.split([' ', ',', '\n']).collect();
+    for study in crate::studies::ALL {
+        assert!(words.contains(&study.name), "{}", study.name);
+    }
+}
