@@ -220,6 +220,23 @@ fn a_dry_run_says_what_is_left_and_writes_nothing() {
 }
 
 #[test]
+fn another_preset_leaves_the_sizing_out_and_other_images_the_probe() {
+    let playground = playground(STUDY);
+    let plan = ["compare", "study.toml", "--dry-run", "--json", "--preset", "small-data"];
+    let plan = playground.run(&plan).json();
+    assert_eq!(plan["arms"][0]["pairs"], 6400, "its 100 epochs of 64 images");
+    let options = ["compare", "study.toml", "--data", "synthetic:80", "--only", "usual", "--json"];
+    let report = playground.run(&[&options[..], &["--seeds", "3"]].concat()).json();
+    let protocol = report["arms"][0]["protocol"].as_str().unwrap();
+    assert!(
+        protocol.contains("a seeded tenth of at most 10000 images of `synthetic:80`, held out"),
+        "{protocol}"
+    );
+    assert_eq!(report["arms"][0]["runs"][0]["state"], "finished");
+    assert_eq!(report["arms"][1]["runs"][0]["state"], "missing");
+}
+
+#[test]
 fn everything_wrong_with_a_study_is_said_before_anything_runs() {
     let study = r#"
 titel = "t"
