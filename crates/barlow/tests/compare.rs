@@ -222,9 +222,9 @@ fn a_dry_run_says_what_is_left_and_writes_nothing() {
 #[test]
 fn another_preset_leaves_the_sizing_out_and_other_images_the_probe() {
     let playground = playground(STUDY);
-    let plan = ["compare", "study.toml", "--dry-run", "--json", "--preset", "small-data"];
+    let plan = ["compare", "study.toml", "--dry-run", "--json", "--preset", "cifar"];
     let plan = playground.run(&plan).json();
-    assert_eq!(plan["arms"][0]["pairs"], 6400, "its 100 epochs of 64 images");
+    assert_eq!(plan["arms"][0]["pairs"], 64_000, "its 1000 epochs of 64 images");
     let options = ["compare", "study.toml", "--data", "synthetic:80", "--only", "usual", "--json"];
     let report = playground.run(&[&options[..], &["--seeds", "3"]].concat()).json();
     let protocol = report["arms"][0]["protocol"].as_str().unwrap();
