@@ -21,6 +21,7 @@ pub mod convolution;
 mod element;
 mod fold;
 mod isa;
+pub mod jpeg;
 mod lars;
 mod micro;
 mod norm;

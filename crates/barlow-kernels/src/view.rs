@@ -9,7 +9,7 @@
 mod box_blur;
 mod colour;
 mod mirror;
-mod pixels;
+pub(crate) mod pixels;
 mod rows;
 mod standardise;
 #[cfg(test)]

@@ -1,23 +1,15 @@
-//! JPEG, by zune-jpeg: baseline and progressive, grey, colour, CMYK and YCCK.
-//!
-//! CMYK and YCCK become red, green, blue as in Pillow: their samples are taken to be inverted, as
-//! Adobe's programs write them, and then `R = C K / 255`.
+//! JPEG: the usual kind by our own decoder (`sequential`), all others by zune-jpeg (`any`).
 
+mod any;
+mod sequential;
 mod structure;
 
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::errors::DecodeErrors;
-use zune_jpeg::zune_core::bytestream::ZCursor;
-use zune_jpeg::zune_core::colorspace::ColorSpace;
-use zune_jpeg::zune_core::options::DecoderOptions;
+use barlow_kernels::jpeg::BlockSide;
 
 pub(super) use structure::{frame_size, is_cut_off};
 
-use super::format::Format;
-use super::limits::at_most;
 use super::stored::Stored;
-use super::{DecodeOptions, ImageError, orientation};
-use crate::{DecodedImage, Image};
+use super::{DecodeOptions, ImageError};
 
 /// A progressive decoder keeps a 16-bit coefficient for each of up to four samples of a pixel.
 const BYTES_PER_PIXEL: u64 = 8;
@@ -26,38 +18,8 @@ pub(super) fn decode(bytes: &[u8], options: &DecodeOptions) -> Result<Stored, Im
     if is_cut_off(bytes) {
         return Err(ImageError::Truncated { bytes: bytes.len() });
     }
-    // Not strict: files with a few stray bytes are common, and libjpeg reads them.
-    let settings = DecoderOptions::default()
-        .set_strict_mode(false)
-        .set_max_width(usize::from(u16::MAX))
-        .set_max_height(usize::from(u16::MAX))
-        .jpeg_set_max_scans(options.max_scans);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), settings);
-    let failed = |error| trouble(error, bytes);
-    decoder.decode_headers().map_err(failed)?;
-    let info = decoder.info().ok_or(ImageError::Truncated { bytes: bytes.len() })?;
-    let (width, height) = (usize::from(info.width), usize::from(info.height));
-    options.check_size(u64::from(info.width), u64::from(info.height), BYTES_PER_PIXEL)?;
-    let scans = structure::count_scans(bytes);
-    at_most("scans", scans as u64, options.max_scans as u64)?;
-    let (space, channels) = match decoder.input_colorspace() {
-        Some(ColorSpace::Luma) => (ColorSpace::Luma, 1),
-        _ => (ColorSpace::RGB, 3),
-    };
-    decoder.set_options(settings.jpeg_set_out_colorspace(space));
-    let orientation = orientation::of_exif(decoder.exif().map(Vec::as_slice));
-    let mut pixels = vec![0; width * height * channels];
-    decoder.decode_into(&mut pixels).map_err(failed)?;
-    let image = DecodedImage::U8(Image { width, height, channels, pixels });
-    Ok(Stored { image, transparency: None, orientation })
-}
-
-fn trouble(error: DecodeErrors, bytes: &[u8]) -> ImageError {
-    match error {
-        DecodeErrors::ExhaustedData | DecodeErrors::IoErrors(_) => {
-            ImageError::Truncated { bytes: bytes.len() }
-        }
-        DecodeErrors::Unsupported(_) => Format::Jpeg.unsupported(error),
-        _ => Format::Jpeg.corrupt(error),
+    match sequential::decode(bytes, options, BlockSide::Eight)? {
+        Some(stored) => Ok(stored),
+        None => any::decode(bytes, options),
     }
 }

@@ -3,11 +3,11 @@
 use crate::Isa;
 
 /// Pixels of a block: three planes of it are 1.5 KiB.
-pub(super) const BLOCK: usize = 512;
+pub(crate) const BLOCK: usize = 512;
 
 /// Three channels of a block, apart.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Planes(pub(super) [[u8; BLOCK]; 3]);
+pub(crate) struct Planes(pub(crate) [[u8; BLOCK]; 3]);
 
 impl Default for Planes {
     fn default() -> Self {
@@ -34,7 +34,7 @@ pub(super) fn split(isa: Isa, pixels: &[u8], planes: &mut Planes) {
 }
 
 /// Joins as many pixels as fit in `pixels`, up to [`BLOCK`].
-pub(super) fn join(isa: Isa, planes: &Planes, pixels: &mut [u8]) {
+pub(crate) fn join(isa: Isa, planes: &Planes, pixels: &mut [u8]) {
     let pixels = pixels.as_chunks_mut::<3>().0;
     assert!(pixels.len() <= BLOCK, "{} pixels are not a block", pixels.len());
     let mut done = 0;

@@ -1,0 +1,114 @@
+//! The coefficients of one block.
+
+use barlow_kernels::jpeg::{Group, LANES};
+
+use super::bits::Bits;
+use super::huffman::{Entry, Table, number};
+
+/// Where in a block of 8 x 8 the coefficients lie, in the order in which they are stored; runs that
+/// lead beyond the last lead to it.
+const ZIGZAG: [u8; 128] = {
+    let mut order = [63; 128];
+    let (mut at, mut diagonal) = (0, 0);
+    while diagonal < 15 {
+        let mut step = 0;
+        while step <= diagonal {
+            // Up and to the right on even diagonals, down and to the left on odd ones.
+            let (x, y) = if diagonal % 2 == 0 {
+                (step, diagonal - step)
+            } else {
+                (diagonal - step, step)
+            };
+            if x < 8 && y < 8 {
+                order[at] = (8 * y + x) as u8;
+                at += 1;
+            }
+            step += 1;
+        }
+        diagonal += 1;
+    }
+    order
+};
+
+/// The place in a block of the coefficient that is stored at `at`, 0 to 63.
+pub(super) fn place_of(at: usize) -> usize {
+    usize::from(ZIGZAG[at])
+}
+
+/// Reads a block into a lane of a group whose coefficients are 0; `mean` is that of the block before.
+///
+/// Gives the place, in zigzag order, of the last coefficient; `None` if the data are corrupt.
+#[inline(always)]
+pub(super) fn read(
+    stream: &mut Bits<'_>,
+    [dc, ac]: [&Table; 2],
+    mean: &mut i16,
+    group: &mut Group,
+    lane: usize,
+) -> Option<u8> {
+    let lane = lane % LANES;
+    let mut bits = *stream;
+    bits.refill();
+    let entry = dc.entry(bits.window());
+    let difference = if entry.has_number() {
+        bits.skip(entry.bits());
+        entry.as_number()
+    } else {
+        match take_symbol(&mut bits, entry, dc)? {
+            0 => 0,
+            length => number(bits.take(length.into()), length.into()),
+        }
+    };
+    *mean = mean.wrapping_add(difference);
+    group[0][lane] = *mean;
+
+    let mut at = 1;
+    let mut last = 0;
+    'block: while at < 64 {
+        bits.refill();
+        // 56 bits are enough for a number of the table and any other symbol.
+        for _ in 0..2 {
+            let entry = ac.entry(bits.window());
+            if entry.has_number() {
+                at += entry.run();
+                group[usize::from(ZIGZAG[at & 127]) & 63][lane] = entry.as_number();
+                last = at;
+                at += 1;
+                bits.skip(entry.bits());
+                if at >= 64 {
+                    break 'block;
+                }
+                continue;
+            }
+            let symbol = take_symbol(&mut bits, entry, ac)?;
+            let (run, length) = (usize::from(symbol >> 4), u32::from(symbol & 0xf));
+            match (run, length) {
+                (0, 0) => break 'block,
+                (15, 0) => at += 16,
+                (_, 0) => return None,
+                _ => {
+                    at += run;
+                    group[usize::from(ZIGZAG[at & 127]) & 63][lane] =
+                        number(bits.take(length), length);
+                    last = at;
+                    at += 1;
+                }
+            }
+            break;
+        }
+    }
+    *stream = bits;
+    // A run that leads out of the block.
+    (at <= 64).then_some(last as u8)
+}
+
+/// Takes the code of a symbol whose number is not in the table.
+#[inline(always)]
+fn take_symbol(bits: &mut Bits<'_>, entry: Entry, table: &Table) -> Option<u8> {
+    let (symbol, length) = match entry.bits() {
+        0 => table.long_symbol(bits.window())?,
+        length => (entry.as_symbol(), length),
+    };
+    bits.skip(length);
+    Some(symbol)
+}
