@@ -1,79 +1,71 @@
 //! Chroma at twice its columns, its rows, or both: each sample three parts of the nearer one and one
-//! part of the farther one, along each axis, rounded by turns up and down.
+//! part of the farther one, along each axis, halves rounded by turns up and down. Beyond the ends of a
+//! row its last samples go on.
 
 use crate::isa::per_isa;
 
 per_isa! {
-    /// Each sample twice, as libjpeg does where there are only two or fewer, or means of blocks.
+    /// Each sample twice, as libjpeg does where a row has two or fewer, and where samples are means of
+    /// blocks.
     ///
     /// # Panics
     /// If `out` is not twice as long as `row`.
     pub fn double_columns(row: &[u8], out: &mut [u8]) {
-        let pairs = pairs(out, row.len());
-        for (pair, &sample) in pairs.iter_mut().zip(row) {
+        for (pair, &sample) in pairs(out, row.len()).iter_mut().zip(row) {
             *pair = [sample; 2];
         }
     }
 }
 
 per_isa! {
-    /// Twice the columns of a row (`h2v1_fancy_upsample`).
+    /// Twice the columns of a row (libjpeg's `h2v1_fancy_upsample`).
     ///
     /// # Panics
     /// If `out` is not twice as long as `row`, or there is no sample.
     pub fn double_columns_smoothly(row: &[u8], out: &mut [u8]) {
+        let doubled = |[before, sample, after]: [u8; 3]| {
+            let sample = 3 * u16::from(sample);
+            let [left, right] = [u16::from(before) + 1, u16::from(after) + 2];
+            ((sample + left) >> 2 | (sample + right) >> 2 << 8).to_le_bytes()
+        };
         let pairs = pairs(out, row.len());
-        let last = row.len() - 1;
-        let near = |sample: u8| 3 * u16::from(sample);
         for (pair, three) in pairs[1..].iter_mut().zip(row.windows(3)) {
-            let [before, sample, after] = [three[0], three[1], three[2]];
-            let left = (near(sample) + u16::from(before) + 1) >> 2;
-            let right = (near(sample) + u16::from(after) + 2) >> 2;
-            *pair = (left | right << 8).to_le_bytes();
+            *pair = doubled([three[0], three[1], three[2]]);
         }
-        let after = row[last.min(1)];
-        let before = row[last.saturating_sub(1)];
-        pairs[0] = [row[0], ((near(row[0]) + u16::from(after) + 2) >> 2) as u8];
-        let left = ((near(row[last]) + u16::from(before) + 1) >> 2) as u8;
-        pairs[last] = [if last == 0 { row[0] } else { left }, row[last]];
+        for x in [0, row.len() - 1] {
+            pairs[x] = doubled(around(row, x));
+        }
     }
 }
 
 per_isa! {
-    /// One row at twice the columns between two rows, `near` and `far` (`h2v2_fancy_upsample`).
+    /// Twice the columns of the row between two rows, `near` and `far` (libjpeg's
+    /// `h2v2_fancy_upsample`).
     ///
     /// # Panics
     /// If the rows differ in length or are empty, or `out` is not twice as long.
     pub fn double_smoothly(near: &[u8], far: &[u8], out: &mut [u8]) {
-        let pairs = pairs(out, near.len());
         assert_eq!(near.len(), far.len(), "rows of equal length");
-        let last = near.len() - 1;
-        let mixed = |near: u8, far: u8| 3 * u16::from(near) + u16::from(far);
-        for ((pair, near), far) in
-            pairs[1..].iter_mut().zip(near.windows(3)).zip(far.windows(3))
-        {
-            let before = mixed(near[0], far[0]);
-            let sample = mixed(near[1], far[1]);
-            let after = mixed(near[2], far[2]);
-            let left = (3 * sample + before + 8) >> 4;
-            let right = (3 * sample + after + 7) >> 4;
-            *pair = (left | right << 8).to_le_bytes();
+        let doubled = |near: [u8; 3], far: [u8; 3]| {
+            let mixed = |x: usize| 3 * u16::from(near[x]) + u16::from(far[x]);
+            let sample = 3 * mixed(1);
+            let [left, right] = [mixed(0) + 8, mixed(2) + 7];
+            ((sample + left) >> 4 | (sample + right) >> 4 << 8).to_le_bytes()
+        };
+        let pairs = pairs(out, near.len());
+        let rows = near.windows(3).zip(far.windows(3));
+        for (pair, (near, far)) in pairs[1..].iter_mut().zip(rows) {
+            *pair = doubled([near[0], near[1], near[2]], [far[0], far[1], far[2]]);
         }
-        let at = |x: usize| mixed(near[x], far[x]);
-        let (first, end) = (at(0), at(last));
-        pairs[0] = [
-            ((4 * first + 8) >> 4) as u8,
-            ((3 * first + at(last.min(1)) + 7) >> 4) as u8,
-        ];
-        let left = (3 * end + at(last.saturating_sub(1)) + 8) >> 4;
-        let left = if last == 0 { (4 * first + 8) >> 4 } else { left };
-        pairs[last] = [left as u8, ((4 * end + 7) >> 4) as u8];
+        for x in [0, near.len() - 1] {
+            pairs[x] = doubled(around(near, x), around(far, x));
+        }
     }
 }
 
 per_isa! {
-    /// One row between two, `near` and `far`; `bias` is 1 above `near` and 2 below it
-    /// (`h1v2_fancy_upsample`).
+    /// The row between two, `near` and `far`; `bias` is 1 where it is above `near`, 2 where it is below
+    /// (libjpeg's `h1v2_fancy_upsample`).
     ///
     /// # Panics
     /// If the rows differ in length.
@@ -90,4 +82,10 @@ per_isa! {
 fn pairs(out: &mut [u8], count: usize) -> &mut [[u8; 2]] {
     assert!(count > 0 && out.len() == 2 * count, "{count} samples to {}", out.len());
     out.as_chunks_mut().0
+}
+
+/// A sample, the one before it and the one after it.
+#[inline(always)]
+fn around(row: &[u8], x: usize) -> [u8; 3] {
+    [row[x.saturating_sub(1)], row[x], row[(x + 1).min(row.len() - 1)]]
 }

@@ -5,10 +5,10 @@ use barlow_kernels::jpeg::{Group, LANES};
 use super::bits::Bits;
 use super::huffman::{Entry, Table, number};
 
-/// Where in a block of 8 x 8 the coefficients lie, in the order in which they are stored; runs that
-/// lead beyond the last lead to it.
-const ZIGZAG: [u8; 128] = {
-    let mut order = [63; 128];
+/// Where in a group the coefficients of its first block lie, in the order in which they are stored;
+/// runs that lead beyond the last lead to it.
+const ZIGZAG: [u16; 128] = {
+    let mut order = [63 * LANES as u16; 128];
     let (mut at, mut diagonal) = (0, 0);
     while diagonal < 15 {
         let mut step = 0;
@@ -20,7 +20,7 @@ const ZIGZAG: [u8; 128] = {
                 (diagonal - step, step)
             };
             if x < 8 && y < 8 {
-                order[at] = (8 * y + x) as u8;
+                order[at] = ((8 * y + x) * LANES) as u16;
                 at += 1;
             }
             step += 1;
@@ -32,7 +32,7 @@ const ZIGZAG: [u8; 128] = {
 
 /// The place in a block of the coefficient that is stored at `at`, 0 to 63.
 pub(super) fn place_of(at: usize) -> usize {
-    usize::from(ZIGZAG[at])
+    usize::from(ZIGZAG[at]) / LANES
 }
 
 /// Reads a block into a lane of a group whose coefficients are 0; `mean` is that of the block before.
@@ -46,7 +46,11 @@ pub(super) fn read(
     group: &mut Group,
     lane: usize,
 ) -> Option<u8> {
-    let lane = lane % LANES;
+    let group = group.as_flattened_mut();
+    let mut store = |at: usize, coefficient: i16| {
+        // Below the length by itself; so the compiler knows.
+        group[(usize::from(ZIGZAG[at & 127]) + lane) % (64 * LANES)] = coefficient;
+    };
     let mut bits = *stream;
     bits.refill();
     let entry = dc.entry(bits.window());
@@ -60,7 +64,7 @@ pub(super) fn read(
         }
     };
     *mean = mean.wrapping_add(difference);
-    group[0][lane] = *mean;
+    store(0, *mean);
 
     let mut at = 1;
     let mut last = 0;
@@ -71,7 +75,7 @@ pub(super) fn read(
             let entry = ac.entry(bits.window());
             if entry.has_number() {
                 at += entry.run();
-                group[usize::from(ZIGZAG[at & 127]) & 63][lane] = entry.as_number();
+                store(at, entry.as_number());
                 last = at;
                 at += 1;
                 bits.skip(entry.bits());
@@ -88,8 +92,7 @@ pub(super) fn read(
                 (_, 0) => return None,
                 _ => {
                     at += run;
-                    group[usize::from(ZIGZAG[at & 127]) & 63][lane] =
-                        number(bits.take(length), length);
+                    store(at, number(bits.take(length), length));
                     last = at;
                     at += 1;
                 }
