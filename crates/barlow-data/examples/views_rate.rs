@@ -2,7 +2,8 @@
 //! files that the rivals of `benches/peers/views.py` get.
 //!
 //! Prints a line for each work: from the bytes of the files, from decoded images, and 32×32 pixels
-//! without blur. Each is the median of repetitions, then the fastest.
+//! without blur; and from files that are decoded at a part of their size, always or where no crop needs
+//! more. Each is the median of repetitions, then the fastest.
 
 #![allow(clippy::print_stdout, reason = "it prints its figures")]
 
@@ -10,6 +11,7 @@ use std::hint::black_box;
 use std::io;
 use std::time::Instant;
 
+use barlow_data::decode::{ChooseReduction, DecodeOptions, ReducedImage, Reduction};
 use barlow_data::views::{
     RangeConfig, Scratch, ViewConfig, ViewKey, ViewPipeline, ViewPipelineConfig,
 };
@@ -36,12 +38,32 @@ fn main() -> io::Result<()> {
         rate(files.len(), 40, |i, n| views.pair(&large, &decoded(&files[i]), n)),
     );
     print("pairs from decoded", rate(images.len(), 100, |i, n| views.pair(&large, &images[i], n)));
+    for by in [Reduction::Half, Reduction::Quarter, Reduction::Eighth] {
+        let name = format!("decode at 1/{}", by.divisor());
+        print(&name, rate(files.len(), 40, |i, _| drop(black_box(reduced(&files[i], &|_| by)))));
+    }
+    print(
+        "pairs from files, scaled down",
+        rate(files.len(), 40, |i, n| {
+            let choose = |size| large.reduction(key(n, 0), size);
+            views.reduced_pair(&large, &reduced(&files[i], &choose), n);
+        }),
+    );
     print("pairs of 32 px", rate(tiny.len(), 4096, |i, n| views.pair(&small, &tiny[i], n)));
     Ok(())
 }
 
 fn decoded(bytes: &[u8]) -> DecodedImage {
-    decode::decode(bytes, &decode::DecodeOptions::default()).expect("a JPEG file")
+    decode::decode(bytes, &DecodeOptions::default()).expect("a JPEG file")
+}
+
+fn reduced(bytes: &[u8], choose: &ChooseReduction) -> ReducedImage {
+    let options = DecodeOptions { scale_down: true, ..DecodeOptions::default() };
+    decode::decode_page_reduced(bytes, 0, &options, choose).expect("a JPEG file")
+}
+
+fn key(position: u64, view: usize) -> ViewKey {
+    ViewKey { seed: 1, epoch: 0, position, view }
 }
 
 /// The median and the highest rate of calls with the index of an input and a running number.
@@ -92,8 +114,17 @@ impl Views {
     fn pair(&mut self, pipeline: &ViewPipeline, image: &DecodedImage, position: u64) {
         self.values.resize(pipeline.shape(0).iter().product(), 0.0);
         for view in 0..2 {
-            let key = ViewKey { seed: 1, epoch: 0, position, view };
-            pipeline.render(image, key, &mut self.scratch, &mut self.values);
+            pipeline.render(image, key(position, view), &mut self.scratch, &mut self.values);
+            black_box(&self.values);
+        }
+    }
+
+    fn reduced_pair(&mut self, pipeline: &ViewPipeline, image: &ReducedImage, position: u64) {
+        self.values.resize(pipeline.shape(0).iter().product(), 0.0);
+        let range = pipeline.range(&image.image, &mut self.scratch);
+        for view in 0..2 {
+            let (key, scratch) = (key(position, view), &mut self.scratch);
+            pipeline.render_reduced(image, range, key, scratch, &mut self.values);
             black_box(&self.values);
         }
     }

@@ -19,6 +19,7 @@ mod options;
 mod orientation;
 mod png;
 mod pnm;
+mod reduction;
 mod stored;
 mod tiff;
 mod webp;
@@ -30,6 +31,7 @@ use std::path::Path;
 
 pub use error::{DecoderError, ImageError};
 pub use options::{Alpha, BYTES_PER_PIXEL, DecodeOptions, NpyLayout, Pages};
+pub use reduction::{ChooseReduction, ReducedImage, Reduction};
 
 use self::format::Format;
 use self::limits::at_most;
@@ -60,6 +62,19 @@ pub fn read_page(
     options: &DecodeOptions,
 ) -> Result<DecodedImage, ImageError> {
     decode_page(&file_bytes(path, options)?, page, options)
+}
+
+/// As [`read_page`], reduced as [`decode_page_reduced`] does.
+///
+/// # Errors
+/// As [`read_page`].
+pub fn read_page_reduced(
+    path: &Path,
+    page: usize,
+    options: &DecodeOptions,
+    choose: &ChooseReduction<'_>,
+) -> Result<ReducedImage, ImageError> {
+    decode_page_reduced(&file_bytes(path, options)?, page, options, choose)
 }
 
 /// How many images a file gives: 1, but with [`Pages::Samples`] each page of a TIFF is one.
@@ -169,6 +184,21 @@ pub fn decode_page(
     page: usize,
     options: &DecodeOptions,
 ) -> Result<DecodedImage, ImageError> {
+    Ok(decode_page_reduced(bytes, page, options, &|_| Reduction::None)?.image)
+}
+
+/// As [`decode_page`], reduced as far as `choose` says for the image's size, where
+/// [`DecodeOptions::scale_down`] is set and the image is a JPEG of the usual kind: sequential, 8 bits,
+/// grey or YCbCr. All others are whole.
+///
+/// # Errors
+/// As [`decode_page`].
+pub fn decode_page_reduced(
+    bytes: &[u8],
+    page: usize,
+    options: &DecodeOptions,
+    choose: &ChooseReduction<'_>,
+) -> Result<ReducedImage, ImageError> {
     options.check_file_size(bytes.len() as u64)?;
     let format = Format::of(bytes)?;
     let pages_are_samples = options.pages == Pages::Samples && format == Format::Tiff;
@@ -177,7 +207,7 @@ pub fn decode_page(
     }
     contain_panics(|| {
         let stored = match format {
-            Format::Jpeg => jpeg::decode(bytes, options),
+            Format::Jpeg => return jpeg::decode(bytes, options, choose),
             Format::Png => png::decode(bytes, options),
             Format::Tiff => tiff::decode(bytes, page, options),
             Format::WebP => codec::decode_webp(bytes, options),
@@ -186,7 +216,7 @@ pub fn decode_page(
             Format::Pnm => pnm::decode(bytes, options),
             Format::Npy => npy::decode(bytes, options),
         };
-        stored?.finish(options)
+        Ok(ReducedImage::whole(stored?.finish(options)?))
     })
 }
 

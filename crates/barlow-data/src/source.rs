@@ -37,7 +37,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::DecodedImage;
-use crate::decode::{DecodeOptions, ImageError};
+use crate::decode::{ChooseReduction, DecodeOptions, ImageError, ReducedImage};
 
 pub use cifar::Cifar;
 pub use directory::Directory;
@@ -70,6 +70,19 @@ pub trait Source: Debug + Send + Sync {
     /// # Errors
     /// What is wrong with this one image; the source as a whole stays usable.
     fn load(&self, id: usize) -> Result<DecodedImage, ImageError>;
+
+    /// As [`Source::load`], reduced as `choose` says where the source's options and the image's format
+    /// allow that (see [`decode_page_reduced`](crate::decode::decode_page_reduced)).
+    ///
+    /// # Errors
+    /// As [`Source::load`].
+    fn load_reduced(
+        &self,
+        id: usize,
+        _choose: &ChooseReduction<'_>,
+    ) -> Result<ReducedImage, ImageError> {
+        self.load(id).map(ReducedImage::whole)
+    }
 
     /// What to call an image in messages: its path, or the source and the position.
     fn name(&self, id: usize) -> String;

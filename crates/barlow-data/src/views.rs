@@ -26,6 +26,7 @@ mod neighbour_sheet;
 mod normalise;
 mod parameters;
 mod range;
+mod reduced;
 mod resize;
 mod sheet;
 mod shuffle;
@@ -52,6 +53,7 @@ use deep::{DeepScratch, Resizing};
 use filter::Filter;
 use normalise::Normalise;
 use range::RangeScratch;
+use reduced::Part;
 
 /// Buffers that the views of one thread are made in, kept from image to image.
 #[derive(Debug, Default)]
@@ -157,7 +159,8 @@ impl ViewPipeline {
         scratch: &mut Scratch,
     ) -> DecodedImage {
         let range = self.range(image, scratch);
-        let depth = self.make_view(image, range, view, parameters, scratch);
+        let part = Part::whole(image);
+        let depth = self.make_view(part, range, view, parameters, scratch);
         let mut made = Self::take_view(depth, self.shape(view), scratch);
         if let Some(area) = parameters.erase {
             erase::erase_to_mean(&mut made, area, &self.config.mean);
@@ -199,8 +202,20 @@ impl ViewPipeline {
         scratch: &mut Scratch,
         out: &mut [f32],
     ) {
-        let parameters = self.draw(key, image);
-        let depth = self.make_view(image, range, key.view, &parameters, scratch);
+        self.render_part(Part::whole(image), range, key, scratch, out);
+    }
+
+    fn render_part(
+        &self,
+        part: Part<'_>,
+        range: SampleRange,
+        key: ViewKey,
+        scratch: &mut Scratch,
+        out: &mut [f32],
+    ) {
+        let shape = self.shape(key.view);
+        let parameters = self.config.views[key.view].draw(key, part.whole_size, shape);
+        let depth = self.make_view(part, range, key.view, &parameters, scratch);
         self.normalise_into(depth, scratch, out);
         if let Some(area) = parameters.erase {
             let [_, height, width] = self.shape(key.view);
@@ -243,25 +258,28 @@ impl ViewPipeline {
 
     /// The image, where 8 bits hold it on its whole way.
     fn bytes<'a>(&self, image: &'a DecodedImage) -> Option<&'a Image> {
-        let is_plain =
-            self.config.range == RangeConfig::Full && matches!(self.config.channels, 1 | 3);
         match image {
-            DecodedImage::U8(image) if is_plain => Some(image),
+            DecodedImage::U8(image) if self.is_plain() => Some(image),
             _ => None,
         }
+    }
+
+    /// Whether views of 8-bit images are made with 8 bits.
+    fn is_plain(&self) -> bool {
+        self.config.range == RangeConfig::Full && matches!(self.config.channels, 1 | 3)
     }
 
     /// Leaves the view in the scratch.
     fn make_view(
         &self,
-        image: &DecodedImage,
+        part: Part<'_>,
         range: SampleRange,
         view: usize,
         parameters: &ViewParameters,
         scratch: &mut Scratch,
     ) -> Depth {
+        let Part { image, whole_size: [image_width, image_height], divisor } = part;
         let CropBox { left, top, width, height } = parameters.crop;
-        let [_, image_height, image_width] = image.shape();
         assert!(
             width > 0 && height > 0 && left + width <= image_width && top + height <= image_height,
             "the crop {:?} is not inside an image of {image_width} by {image_height}",
@@ -270,9 +288,10 @@ impl ViewPipeline {
         self.assert_channels(image);
         let [channels, side, _] = self.shape(view);
         if let Some(image) = self.bytes(image) {
-            bytes::make(image, parameters, [channels, side], &mut scratch.bytes);
+            bytes::make(image, divisor, parameters, [channels, side], &mut scratch.bytes);
             return Depth::Bytes;
         }
+        assert_eq!(divisor, 1, "only views of 8 bits are made of reduced images");
         deep::make(image, range, parameters, [channels, side], &mut scratch.deep);
         Depth::Deep
     }

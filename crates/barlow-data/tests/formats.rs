@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use barlow_data::decode::{self, DecodeOptions};
+use barlow_data::decode::{self, DecodeOptions, Reduction};
 use barlow_data::{DecodedImage, Image};
 use serde::Deserialize;
 
@@ -17,6 +17,9 @@ struct Expected {
     shape: [usize; 3],
     tolerance: f64,
     options: DecodeOptions,
+    /// By what width and height are divided while the file is decoded.
+    #[serde(default)]
+    reduction: Option<usize>,
     samples: Samples,
 }
 
@@ -54,8 +57,14 @@ fn described(image: &DecodedImage) -> (&'static str, [usize; 3], Vec<f64>) {
 /// What is wrong with one file; `None` where nothing is.
 fn deviation(name: &str, expected: &Expected) -> Option<String> {
     let path = folder().join(name);
-    let found = match decode::read(&path, &expected.options) {
-        Ok(image) => image,
+    let wanted = expected.reduction.unwrap_or(1);
+    let reduction = Reduction::ALL.into_iter().find(|by| by.divisor() == wanted).unwrap();
+    let options = DecodeOptions { scale_down: wanted > 1, ..expected.options.clone() };
+    let found = match decode::read_page_reduced(&path, 0, &options, &|_| reduction) {
+        Ok(found) if found.reduction != reduction => {
+            return Some(format!("is reduced by {:?}", found.reduction));
+        }
+        Ok(found) => found.image,
         Err(error) => return Some(format!("{error}: {:?}", std::error::Error::source(&error))),
     };
     let (depth, shape, found) = described(&found);

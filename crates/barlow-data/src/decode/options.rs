@@ -16,6 +16,12 @@ pub struct DecodeOptions {
     /// Whether an EXIF or TIFF orientation is applied, so that images stand as their makers saw
     /// them (default: yes; torchvision's `ImageFolder` does not).
     pub orientation: bool,
+    /// Whether JPEGs are decoded at a half, a quarter or an eighth of their width and height where
+    /// no view needs more, which is faster (default: no, because views are then no longer those of
+    /// Pillow to the bit; see
+    /// [`ViewPipeline::reduction`](crate::views::ViewPipeline::reduction)). Of no effect on
+    /// evaluation, and where decoded images are kept.
+    pub scale_down: bool,
     /// What becomes of the pages of a TIFF (default: the first one is read).
     pub pages: Pages,
     /// How the axes of `.npy` arrays lie (default: found out).
@@ -80,6 +86,7 @@ impl Default for DecodeOptions {
             alpha: Alpha::Drop,
             alpha_background: 1.0,
             orientation: true,
+            scale_down: false,
             pages: Pages::First,
             npy_layout: NpyLayout::Auto,
             max_file_bytes: 64 << 20,

@@ -12,6 +12,17 @@ pub(super) fn of_exif(exif: Option<&[u8]>) -> Orientation {
     block.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms)
 }
 
+/// Whether rows become columns.
+pub(super) fn exchanges_axes(orientation: Orientation) -> bool {
+    matches!(
+        orientation,
+        Orientation::Rotate90FlipH
+            | Orientation::Rotate90
+            | Orientation::Rotate270FlipH
+            | Orientation::Rotate270
+    )
+}
+
 /// The image turned as `orientation` says.
 pub(super) fn apply<T: Copy + Default>(image: Image<T>, orientation: Orientation) -> Image<T> {
     let (w, h) = (image.width, image.height);

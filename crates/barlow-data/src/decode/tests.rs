@@ -98,23 +98,26 @@ fn jpeg_keeps_grey_grey_and_colour_close() {
 }
 
 #[test]
-fn jpeg_pixels_are_those_of_libjpeg_within_rounding() {
+fn jpeg_pixels_are_those_of_libjpeg_and_of_rarer_kinds_within_rounding() {
     // Pillow 13 (libjpeg-turbo) wrote these files at quality 85 and decoded them to the PNGs.
-    for (name, jpeg, png) in [
+    for (name, jpeg, png, tolerance) in [
         (
             "4:2:0",
             include_bytes!("tests/baseline_420.jpg").as_slice(),
             include_bytes!("tests/baseline_420.png").as_slice(),
+            0,
         ),
         (
             "progressive 4:2:2",
             include_bytes!("tests/progressive_422.jpg"),
             include_bytes!("tests/progressive_422.png"),
+            4,
         ),
         (
             "4:4:4 with restarts",
             include_bytes!("tests/restart_444.jpg"),
             include_bytes!("tests/restart_444.png"),
+            0,
         ),
     ] {
         let (found, expected) = (decode(jpeg).unwrap(), decode(png).unwrap());
@@ -122,7 +125,7 @@ fn jpeg_pixels_are_those_of_libjpeg_within_rounding() {
         let difference = found.pixels.iter().zip(&expected.pixels).map(|(a, b)| a.abs_diff(*b));
         let worst = difference.clone().max().unwrap();
         let mean = difference.map(f64::from).sum::<f64>() / found.pixels.len() as f64;
-        assert!(worst <= 4 && mean < 0.6, "{name}: worst {worst}, mean {mean}");
+        assert!(worst <= tolerance && mean < 0.6, "{name}: worst {worst}, mean {mean}");
     }
 }
 

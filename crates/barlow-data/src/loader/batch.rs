@@ -8,7 +8,7 @@ use super::LoadError;
 use super::bad_images::BadImage;
 use super::share::share;
 use crate::DecodedImage;
-use crate::decode::ImageError;
+use crate::decode::{ImageError, ReducedImage};
 use crate::source::Source;
 use crate::views::{Scratch, ViewKey, ViewPipeline};
 
@@ -131,23 +131,33 @@ impl Work<'_> {
 
     fn fill_sample(&self, sample: Sample<'_>, scratch: &mut Scratch) {
         let Sample { position, id, views, outcome } = sample;
-        let Some((id, image)) = self.load(id, &mut outcome.bad_images) else {
+        let key = ViewKey { seed: self.seed, epoch: self.epoch, position, view: 0 };
+        let Some((id, image)) = self.load(id, key, &mut outcome.bad_images) else {
             return;
         };
         outcome.id = id as u64;
         outcome.label = self.source.label(id);
-        let range = self.pipeline.range(&image, scratch);
+        let range = self.pipeline.range(&image.image, scratch);
         for (view, out) in views.into_iter().enumerate() {
-            let key = ViewKey { seed: self.seed, epoch: self.epoch, position, view };
-            self.pipeline.render_in(&image, range, key, scratch, out);
+            self.pipeline.render_reduced(&image, range, ViewKey { view, ..key }, scratch, out);
         }
     }
 
     /// The first image from `first` on, around the source's end, that views can be made of.
-    fn load(&self, first: usize, bad_images: &mut Vec<BadImage>) -> Option<(usize, DecodedImage)> {
+    fn load(
+        &self,
+        first: usize,
+        key: ViewKey,
+        bad_images: &mut Vec<BadImage>,
+    ) -> Option<(usize, ReducedImage)> {
+        let choose = |size| self.pipeline.reduction(key, size);
         for offset in 0..self.attempts {
             let id = (first + offset) % self.source.len();
-            match load(self.source, self.pipeline, id) {
+            let loaded = self.source.load_reduced(id, &choose).and_then(|image| {
+                self.pipeline.check(&image.image)?;
+                Ok(image)
+            });
+            match loaded {
                 Ok(image) => return Some((id, image)),
                 Err(error) => bad_images.push(BadImage::new(self.source, id, &error)),
             }

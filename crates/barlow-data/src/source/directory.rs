@@ -12,7 +12,7 @@ use super::fingerprint::Fingerprint;
 use super::first_folders::FirstFolders;
 use super::{OpenOptions, Source, SourceError};
 use crate::DecodedImage;
-use crate::decode::ImageError;
+use crate::decode::{ChooseReduction, ImageError, ReducedImage};
 use walk::Seen;
 
 /// The images of a kept listing, read without its check sum.
@@ -93,6 +93,14 @@ impl Source for Directory {
 
     fn load(&self, id: usize) -> Result<DecodedImage, ImageError> {
         self.files.load(id)
+    }
+
+    fn load_reduced(
+        &self,
+        id: usize,
+        choose: &ChooseReduction<'_>,
+    ) -> Result<ReducedImage, ImageError> {
+        self.files.load_reduced(id, choose)
     }
 
     fn name(&self, id: usize) -> String {

@@ -10,7 +10,7 @@ use super::native;
 use super::pages::Pages;
 use super::paths::PathTable;
 use crate::DecodedImage;
-use crate::decode::{self, DecodeOptions, ImageError};
+use crate::decode::{self, ChooseReduction, DecodeOptions, ImageError, ReducedImage};
 
 /// Image files below a folder, in an order.
 #[derive(Debug)]
@@ -53,6 +53,15 @@ impl Files {
     pub(super) fn load(&self, id: usize) -> Result<DecodedImage, ImageError> {
         let (file, page) = self.pages.locate(id);
         decode::read_page(&self.full_path(file), page, &self.decode)
+    }
+
+    pub(super) fn load_reduced(
+        &self,
+        id: usize,
+        choose: &ChooseReduction<'_>,
+    ) -> Result<ReducedImage, ImageError> {
+        let (file, page) = self.pages.locate(id);
+        decode::read_page_reduced(&self.full_path(file), page, &self.decode, choose)
     }
 
     pub(super) fn format(&self, id: usize) -> Option<&'static str> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Source;
 use crate::DecodedImage;
-use crate::decode::ImageError;
+use crate::decode::{ChooseReduction, ImageError, ReducedImage};
 
 /// The first images of another source; classes stay those of the whole.
 #[derive(Debug)]
@@ -26,6 +26,14 @@ impl Source for FirstImages {
 
     fn load(&self, id: usize) -> Result<DecodedImage, ImageError> {
         self.whole.load(id)
+    }
+
+    fn load_reduced(
+        &self,
+        id: usize,
+        choose: &ChooseReduction<'_>,
+    ) -> Result<ReducedImage, ImageError> {
+        self.whole.load_reduced(id, choose)
     }
 
     fn format(&self, id: usize) -> Option<&'static str> {

@@ -14,7 +14,7 @@ use super::paths::{FolderNumbers, PathTable};
 use super::patterns::Patterns;
 use super::{OpenOptions, Source, SourceError};
 use crate::DecodedImage;
-use crate::decode::ImageError;
+use crate::decode::{ChooseReduction, ImageError, ReducedImage};
 use lines::{Entry, Form};
 
 /// The image files that a text file lists, in its order.
@@ -115,6 +115,14 @@ impl Source for List {
 
     fn load(&self, id: usize) -> Result<DecodedImage, ImageError> {
         self.files.load(id)
+    }
+
+    fn load_reduced(
+        &self,
+        id: usize,
+        choose: &ChooseReduction<'_>,
+    ) -> Result<ReducedImage, ImageError> {
+        self.files.load_reduced(id, choose)
     }
 
     fn name(&self, id: usize) -> String {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::fingerprint::Fingerprint;
 use super::{Source, Subset, Weight};
 use crate::DecodedImage;
-use crate::decode::ImageError;
+use crate::decode::{ChooseReduction, ImageError, ReducedImage};
 
 /// Several sources, one after the other.
 ///
@@ -87,6 +87,15 @@ impl Source for Mixed {
     fn load(&self, id: usize) -> Result<DecodedImage, ImageError> {
         let (_, source, id) = self.locate(id);
         source.load(id)
+    }
+
+    fn load_reduced(
+        &self,
+        id: usize,
+        choose: &ChooseReduction<'_>,
+    ) -> Result<ReducedImage, ImageError> {
+        let (_, source, id) = self.locate(id);
+        source.load_reduced(id, choose)
     }
 
     fn format(&self, id: usize) -> Option<&'static str> {

@@ -6,7 +6,7 @@ use barlow_random::{Key, Permutation};
 
 use super::Source;
 use crate::DecodedImage;
-use crate::decode::ImageError;
+use crate::decode::{ChooseReduction, ImageError, ReducedImage};
 
 /// The purpose of the key that chooses.
 const CHOICE: u64 = u64::from_be_bytes(*b"subset__");
@@ -98,6 +98,14 @@ impl Source for Subset {
 
     fn load(&self, id: usize) -> Result<DecodedImage, ImageError> {
         self.whole.load(self.ids[id])
+    }
+
+    fn load_reduced(
+        &self,
+        id: usize,
+        choose: &ChooseReduction<'_>,
+    ) -> Result<ReducedImage, ImageError> {
+        self.whole.load_reduced(self.ids[id], choose)
     }
 
     fn format(&self, id: usize) -> Option<&'static str> {

@@ -26,7 +26,7 @@ use super::paths::{FolderNumbers, PathTable};
 use super::patterns::Patterns;
 use super::{OpenOptions, Source, SourceError, SourceSpec, SpecError, native, shard_names};
 use crate::DecodedImage;
-use crate::decode::{self, DecodeOptions, ImageError};
+use crate::decode::{self, ChooseReduction, DecodeOptions, ImageError, ReducedImage};
 use index::{Seen, ShardIndex};
 use members::Place;
 use shards::Shards;
@@ -230,6 +230,15 @@ impl Source for Tar {
     fn load(&self, id: usize) -> Result<DecodedImage, ImageError> {
         let (member, page) = self.pages.locate(id);
         decode::decode_page(&self.read(member)?, page, &self.decode)
+    }
+
+    fn load_reduced(
+        &self,
+        id: usize,
+        choose: &ChooseReduction<'_>,
+    ) -> Result<ReducedImage, ImageError> {
+        let (member, page) = self.pages.locate(id);
+        decode::decode_page_reduced(&self.read(member)?, page, &self.decode, choose)
     }
 
     fn format(&self, id: usize) -> Option<&'static str> {

@@ -4,7 +4,7 @@
 use super::blur::{BlurScratch, blur};
 use super::crop::CropBox;
 use super::equalize::equalize;
-use super::filter::Filter;
+use super::filter::{Filter, Span};
 use super::resize::{Region, ResizeScratch, resize, resize_mirrored};
 use super::{ViewParameters, geometry, shuffle, tone};
 use crate::Image;
@@ -19,16 +19,19 @@ pub(super) struct ByteScratch {
     blur: BlurScratch,
 }
 
-/// Makes a view of `side` by `side` pixels and leaves it in `scratch.view`.
+/// Makes a view of `side` by `side` pixels and leaves it in `scratch.view`. The parameters are of an
+/// image that has `divisor` times the columns and rows.
 pub(super) fn make(
     image: &Image,
+    divisor: usize,
     parameters: &ViewParameters,
     [channels, side]: [usize; 2],
     scratch: &mut ByteScratch,
 ) {
     let whole = CropBox { left: 0, top: 0, width: side, height: side };
     let ByteScratch { view, converted, resize: buffers, blur: blur_buffers } = scratch;
-    let source = region(image, parameters.crop, channels, converted);
+    let (area, spans) = part(image, divisor, parameters.crop);
+    let source = Region { spans, ..region(image, area, channels, converted) };
     let to = [side, side];
     resize_mirrored(source, Filter::Bicubic, to, whole, parameters.flip, buffers, view);
     if channels == 3 {
@@ -54,6 +57,20 @@ pub(super) fn make(
     if let Some(number) = parameters.shuffle {
         shuffle_pixels(view, channels, number);
     }
+}
+
+/// The pixels of a crop of the image at `divisor` times its size, and which part of them it is.
+fn part(image: &Image, divisor: usize, crop: CropBox) -> (CropBox, [Span; 2]) {
+    let span = |start: usize, length: usize, whole: usize| {
+        let first = start / divisor;
+        let end = (start + length).div_ceil(divisor).min(whole);
+        let begin = (start - first * divisor) as f64 / divisor as f64;
+        let span = Span { pixels: end - first, begin, length: length as f64 / divisor as f64 };
+        (first, span)
+    };
+    let (left, columns) = span(crop.left, crop.width, image.width);
+    let (top, rows) = span(crop.top, crop.height, image.height);
+    (CropBox { left, top, width: columns.pixels, height: rows.pixels }, [columns, rows])
 }
 
 fn turn<P>(pixels: &mut [P], side: usize, parameters: &ViewParameters) {
@@ -96,7 +113,7 @@ fn region<'a>(
     converted: &'a mut Vec<u8>,
 ) -> Region<'a> {
     if image.channels == channels {
-        return Region { pixels: &image.pixels, row_width: image.width, channels, area };
+        return Region::of_area(&image.pixels, image.width, channels, area);
     }
     converted.clear();
     for y in area.top..area.top + area.height {
@@ -108,6 +125,5 @@ fn region<'a>(
             converted.extend(row.iter().flat_map(|&grey| [grey; 3]));
         }
     }
-    let area = CropBox { left: 0, top: 0, ..area };
-    Region { pixels: converted, row_width: area.width, channels, area }
+    Region::whole(converted, [area.width, area.height], channels)
 }

@@ -34,12 +34,36 @@ impl Filter {
     }
 }
 
+/// A part of a row of pixels, which need not begin or end with one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Span {
+    /// The pixels that it touches, of which no other is read.
+    pub(super) pixels: usize,
+    /// Where in the first it begins, in pixels.
+    pub(super) begin: f64,
+    /// How many pixels long it is.
+    pub(super) length: f64,
+}
+
+impl Span {
+    /// All of a row.
+    pub(super) fn whole(pixels: usize) -> Self {
+        Self { pixels, begin: 0.0, length: pixels as f64 }
+    }
+
+    /// Whether a resize to so many pixels changes nothing.
+    pub(super) fn is(&self, pixels: usize) -> bool {
+        *self == Self::whole(pixels)
+    }
+}
+
 /// One direction of a resize: a filter that is centred on each target pixel and, when shrinking,
 /// stretched by the scale.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sampling {
     filter: Filter,
     from: usize,
+    begin: f64,
     scale: f64,
     support: f64,
     shrink: f64,
@@ -48,11 +72,17 @@ pub(super) struct Sampling {
 impl Sampling {
     /// Of a resize from `from` to `to` pixels.
     pub(super) fn new(filter: Filter, [from, to]: [usize; 2]) -> Self {
-        let scale = from as f64 / to as f64;
+        Self::of_span(filter, Span::whole(from), to)
+    }
+
+    /// Of a resize of a part of a row of pixels to `to` pixels.
+    pub(super) fn of_span(filter: Filter, from: Span, to: usize) -> Self {
+        let Span { pixels: from, begin, length } = from;
+        let scale = length / to as f64;
         let stretch = scale.max(1.0);
         let support = filter.support() * stretch;
         // Multiplied by, not divided: Pillow does so, and last bits depend on it.
-        Self { filter, from, scale, support, shrink: 1.0 / stretch }
+        Self { filter, from, begin, scale, support, shrink: 1.0 / stretch }
     }
 
     /// The most source pixels that a target has.
@@ -80,6 +110,6 @@ impl Sampling {
     }
 
     fn centre(&self, target: usize) -> f64 {
-        (target as f64 + 0.5) * self.scale
+        self.begin + (target as f64 + 0.5) * self.scale
     }
 }

@@ -37,12 +37,7 @@ impl ViewConfig {
         let is_erased = erase.chance(self.erase_probability);
         let [channels, height, width] = view;
         ViewParameters {
-            crop: CropBox::draw(
-                &mut key.stream(purpose::CROP),
-                self.crop_scale,
-                self.crop_ratio,
-                image,
-            ),
+            crop: self.draw_crop(key, image),
             flip: coin(purpose::FLIP, self.flip_probability),
             vertical_flip: coin(purpose::VERTICAL_FLIP, self.vertical_flip_probability),
             quarter_turns: if is_rotated { quarters } else { 0 },
@@ -59,6 +54,12 @@ impl ViewConfig {
                 })
                 .flatten(),
         }
+    }
+
+    /// Draws the crop alone.
+    pub(super) fn draw_crop(&self, key: ViewKey, image: [usize; 2]) -> CropBox {
+        let (scale, ratio) = (self.crop_scale, self.crop_ratio);
+        CropBox::draw(&mut key.stream(purpose::CROP), scale, ratio, image)
     }
 
     fn draw_jitter(&self, key: ViewKey, channels: usize) -> Option<Jitter> {

@@ -10,7 +10,7 @@ use barlow_kernels::Isa;
 use barlow_kernels::view::{Rows, Taps, Turned, WEIGHT_BITS, mirror, weigh_pixels, weigh_rows};
 
 use super::crop::CropBox;
-use super::filter::{Filter, Sampling};
+use super::filter::{Filter, Sampling, Span};
 
 /// The weights of one direction.
 #[derive(Debug, Default)]
@@ -20,17 +20,18 @@ struct Axis {
 }
 
 impl Axis {
-    /// Prepares targets `start..start + count` of a resize from `from` to `to` samples, the last one
+    /// Prepares targets `start..start + count` of a resize of a span to `to` samples, the last one
     /// first where the result is mirrored, and gives the first and the count of the source samples
     /// they need; targets are relative to that first.
     fn prepare(
         &mut self,
         filter: Filter,
-        [from, to]: [usize; 2],
+        from: Span,
+        to: usize,
         [start, count]: [usize; 2],
         is_mirrored: bool,
     ) -> [usize; 2] {
-        let sampling = Sampling::new(filter, [from, to]);
+        let sampling = Sampling::of_span(filter, from, to);
         let last = start + count - 1;
         let (origin, end) = (sampling.sources(start).start, sampling.sources(last).end);
         self.taps.reset(count, sampling.most_sources());
@@ -69,13 +70,26 @@ pub(super) struct Region<'a> {
     pub(super) channels: usize,
     /// The rectangle, at least one pixel; nothing outside it is read.
     pub(super) area: CropBox,
+    /// Columns and rows of it that are resized.
+    pub(super) spans: [Span; 2],
 }
 
 impl<'a> Region<'a> {
     /// All of an image.
     pub(super) fn whole(pixels: &'a [u8], [width, height]: [usize; 2], channels: usize) -> Self {
         let area = CropBox { left: 0, top: 0, width, height };
-        Self { pixels, row_width: width, channels, area }
+        Self::of_area(pixels, width, channels, area)
+    }
+
+    /// Whole pixels of an image of `row_width` columns.
+    pub(super) fn of_area(
+        pixels: &'a [u8],
+        row_width: usize,
+        channels: usize,
+        area: CropBox,
+    ) -> Self {
+        let spans = [area.width, area.height].map(Span::whole);
+        Self { pixels, row_width, channels, area, spans }
     }
 
     /// Some of its columns and rows, each as first and count.
@@ -124,14 +138,15 @@ pub(super) fn resize_mirrored(
 ) {
     let ResizeScratch { columns, rows, between, turned } = scratch;
     let CropBox { width, height, .. } = source.area;
-    let (has_columns, has_rows) = (width != to[0], height != to[1]);
+    let spans = source.spans;
+    let (has_columns, has_rows) = (!spans[0].is(to[0]), !spans[1].is(to[1]));
     let mut columns_needed = [window.left, window.width];
     if has_columns {
-        columns_needed = columns.prepare(filter, [width, to[0]], columns_needed, is_mirrored);
+        columns_needed = columns.prepare(filter, spans[0], to[0], columns_needed, is_mirrored);
     }
     let mut rows_needed = [window.top, window.height];
     if has_rows {
-        rows_needed = rows.prepare(filter, [height, to[1]], rows_needed, false);
+        rows_needed = rows.prepare(filter, spans[1], to[1], rows_needed, false);
     }
     let (isa, channels) = (Isa::best(), source.channels);
     let source = source.part(columns_needed, rows_needed).rows();

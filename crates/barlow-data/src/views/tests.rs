@@ -9,6 +9,7 @@ mod distribution;
 mod draws;
 mod fixtures;
 mod mix;
+mod reduced;
 mod settings;
 mod whole;
 

@@ -91,7 +91,9 @@ fn narrow(n: i32, bits: u32) -> i16 {
 fn four_of_eight(v: [i16; 8]) -> [i32; 4] {
     let v = v.map(i32::from);
     let sum = |terms: [[i32; 2]; 4]| {
-        terms.into_iter().fold(0, |sum: i32, [n, constant]| sum.wrapping_add(n.wrapping_mul(constant)))
+        terms
+            .into_iter()
+            .fold(0, |sum: i32, [n, constant]| sum.wrapping_add(n.wrapping_mul(constant)))
     };
     let mean = v[0] << (CONSTANT_BITS + 1);
     let even = v[2].wrapping_mul(15_137).wrapping_sub(v[6].wrapping_mul(6_270));

@@ -126,7 +126,7 @@ fn absurd_coefficients_give_the_same_samples_on_every_instruction_set() {
 /// Three parts of the nearer, one part of the farther sample.
 fn near_and_far(at: usize, count: usize) -> [usize; 2] {
     let near = at / 2;
-    [near, if at % 2 == 0 { near.saturating_sub(1) } else { (near + 1).min(count - 1) }]
+    [near, if at.is_multiple_of(2) { near.saturating_sub(1) } else { (near + 1).min(count - 1) }]
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn chroma_is_enlarged_by_triangles_for_every_length() {
             (0..2 * count)
                 .map(|x| {
                     let [near, far] = near_and_far(x, count);
-                    // Halves are rounded down on the left; a bias of one less is up on the right.
+                    // What is halfway is rounded up on one side, down on the other.
                     let bias = if bits == 2 { [1, 2][x % 2] } else { [8, 7][x % 2] };
                     ((3 * mixed(near) + mixed(far) + bias) >> bits) as u8
                 })
@@ -188,8 +188,7 @@ fn colours_are_those_of_jfif_to_the_nearest_level() {
             for (at, found) in found.as_chunks::<3>().0.iter().enumerate() {
                 let [y, cb, cr] = [y[at], cb[at], cr[at]].map(f64::from);
                 let (cb, cr) = (cb - 128.0, cr - 128.0);
-                let exact =
-                    [y + 1.402 * cr, y - 0.344_14 * cb - 0.714_14 * cr, y + 1.772 * cb];
+                let exact = [y + 1.402 * cr, y - 0.344_14 * cb - 0.714_14 * cr, y + 1.772 * cb];
                 for (found, exact) in found.iter().zip(exact) {
                     let error = f64::from(*found) - exact.clamp(0.0, 255.0);
                     // 16 bits of fraction: a half may go either way.

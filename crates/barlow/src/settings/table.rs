@@ -88,6 +88,11 @@ const BEFORE_VIEWS: &[Row] = &[
     ),
     ("data.decode.orientation", Kind::Boolean, "whether an EXIF or TIFF orientation is applied"),
     (
+        "data.decode.scale_down",
+        Kind::Boolean,
+        "whether large JPEGs are decoded at a part of their size where no view needs more",
+    ),
+    (
         "data.decode.pages",
         Kind::Choice(&["first", "channels", "samples"]),
         "of a TIFF's pages: the first, all as channels of one image, or each an image",

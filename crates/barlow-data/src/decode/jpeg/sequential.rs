@@ -16,6 +16,7 @@ mod pixels;
 
 use std::cell::RefCell;
 
+use ::image::metadata::Orientation;
 use barlow_kernels::Isa;
 use barlow_kernels::jpeg::BlockSide;
 
@@ -26,7 +27,9 @@ use self::huffman::{Definition, Kind, Table};
 use self::layout::Layout;
 use self::pixels::{Chroma, Samples, complete_rows};
 use super::super::stored::Stored;
-use super::super::{DecodeOptions, ImageError, orientation};
+use super::super::{
+    ChooseReduction, DecodeOptions, ImageError, ReducedImage, Reduction, orientation,
+};
 use super::BYTES_PER_PIXEL;
 use crate::{DecodedImage, Image};
 
@@ -34,25 +37,39 @@ thread_local! {
     static DECODER: RefCell<Decoder> = RefCell::default();
 }
 
-/// Decodes an image at a scale; `None` if it is not of the usual kind, or corrupt.
+/// Decodes an image, reduced as `choose` says where that is wanted; `None` if it is not of the usual
+/// kind, or corrupt.
 ///
 /// # Errors
 /// If the image is larger than `options` allow.
 pub(super) fn decode(
     bytes: &[u8],
     options: &DecodeOptions,
-    side: BlockSide,
-) -> Result<Option<Stored>, ImageError> {
+    choose: &ChooseReduction<'_>,
+) -> Result<Option<ReducedImage>, ImageError> {
     let Some(header) = Header::read(bytes) else {
         return Ok(None);
     };
     options.check_size(header.width as u64, header.height as u64, BYTES_PER_PIXEL)?;
-    let image = DECODER.with_borrow_mut(|decoder| decoder.decode(&header, side));
-    Ok(image.map(|image| Stored {
-        image: DecodedImage::U8(image),
-        transparency: None,
-        orientation: orientation::of_exif(header.exif),
-    }))
+    let orientation = orientation::of_exif(header.exif);
+    let is_turned = options.orientation && orientation != Orientation::NoTransforms;
+    let mut whole_size = [header.width, header.height];
+    if is_turned && orientation::exchanges_axes(orientation) {
+        whole_size.reverse();
+    }
+    let reduction = if options.scale_down { choose(whole_size) } else { Reduction::None };
+    // The last pixels, if they reach beyond the end, must not become the first.
+    let is_even = |by: &Reduction| whole_size.iter().all(|length| length % by.divisor() == 0);
+    let reduction = Reduction::ALL
+        .into_iter()
+        .find(|by| *by <= reduction && (!is_turned || is_even(by)))
+        .unwrap_or_default();
+    let decoded = DECODER.with_borrow_mut(|it| it.decode(&header, reduction.block_side()));
+    let Some(image) = decoded else {
+        return Ok(None);
+    };
+    let stored = Stored { orientation, ..Stored::plain(DecodedImage::U8(image)) };
+    Ok(Some(ReducedImage { image: stored.finish(options)?, whole_size, reduction }))
 }
 
 /// Tables and buffers, kept from image to image.
@@ -106,8 +123,12 @@ impl Decoder {
         let mut rows = pixels.chunks_exact_mut(row_bytes).enumerate();
         for unit_row in 0..layout.units[1] {
             reader.read_row(layout, &mut self.coefficients)?;
-            for (((samples, plane), coefficients), component) in
-                self.samples.iter_mut().zip(&layout.planes).zip(&mut self.coefficients).zip(components)
+            for (((samples, plane), coefficients), component) in self
+                .samples
+                .iter_mut()
+                .zip(&layout.planes)
+                .zip(&mut self.coefficients)
+                .zip(components)
             {
                 samples.transform(isa, plane, coefficients, &component.steps);
             }
@@ -135,3 +156,6 @@ fn renew(table: &mut Option<Table>, definition: Option<&Definition>, kind: Kind)
     }
     Some(())
 }
+
+#[cfg(test)]
+mod tests;

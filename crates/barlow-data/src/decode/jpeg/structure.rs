@@ -2,23 +2,16 @@
 
 const START_OF_IMAGE: u8 = 0xd8;
 const END_OF_IMAGE: u8 = 0xd9;
-pub(super) const START_OF_SCAN: u8 = 0xda;
+const START_OF_SCAN: u8 = 0xda;
 
 /// The markers that follow `at`, which is outside of scans, each with its segment's contents.
 ///
 /// Segments are stepped over by their lengths, because an embedded thumbnail has markers of its
 /// own. After the header of a scan, its data are searched for the next marker: inside them a 0xff
 /// is followed by 0 or is a restart.
-pub(super) struct Markers<'a> {
+struct Markers<'a> {
     bytes: &'a [u8],
     at: usize,
-}
-
-impl<'a> Markers<'a> {
-    /// What follows the last segment.
-    pub(super) fn rest(&self) -> &'a [u8] {
-        self.bytes.get(self.at..).unwrap_or_default()
-    }
 }
 
 impl<'a> Iterator for Markers<'a> {
@@ -47,8 +40,7 @@ impl<'a> Iterator for Markers<'a> {
     }
 }
 
-/// The markers of a whole stream.
-pub(super) fn markers(bytes: &[u8]) -> Markers<'_> {
+fn markers(bytes: &[u8]) -> Markers<'_> {
     Markers { bytes, at: 2 }
 }
 
@@ -59,7 +51,8 @@ pub(crate) fn is_cut_off(bytes: &[u8]) -> bool {
         return true;
     }
     // From the back, for it is the last but for what some programs append.
-    !markers.rest().windows(2).rev().any(|pair| pair == [0xff, END_OF_IMAGE])
+    let scan = bytes.get(markers.at..).unwrap_or_default();
+    !scan.windows(2).rev().any(|pair| pair == [0xff, END_OF_IMAGE])
 }
 
 /// How many scans a progressive stream has; 1 of any other, which has few.

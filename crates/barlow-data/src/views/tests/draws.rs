@@ -64,8 +64,7 @@ fn alone(case: &Case) -> Vec<u32> {
     let Image { width, height, channels, pixels } = case.image();
     let side = case.side();
     let resized = |filter| {
-        let source =
-            Region { area: case.crop(), ..Region::whole(&pixels, [width, height], channels) };
+        let source = Region::of_area(&pixels, width, channels, case.crop());
         let window = CropBox { left: 0, top: 0, width: side, height: side };
         let mut view = Vec::new();
         resize(source, filter, [side, side], window, &mut ResizeScratch::default(), &mut view);

@@ -31,12 +31,7 @@ fn resized(case: &Case, is_mirrored: bool) -> Vec<u8> {
     let Size::Both([width, height]) = case.size else { panic!("{case:?} has no size") };
     let filter = if case.filter == "bicubic" { Filter::Bicubic } else { Filter::Bilinear };
     let image = case.image();
-    let region = Region {
-        pixels: &image.pixels,
-        row_width: image.width,
-        channels: image.channels,
-        area: case.crop(),
-    };
+    let region = Region::of_area(&image.pixels, image.width, image.channels, case.crop());
     let mut out = Vec::new();
     let window = CropBox { left: 0, top: 0, width, height };
     let mut scratch = ResizeScratch::default();

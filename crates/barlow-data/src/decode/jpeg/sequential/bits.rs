@@ -8,6 +8,7 @@ pub(super) struct Intervals {
     ends: Vec<usize>,
 }
 
+const END_OF_IMAGE: u8 = 0xd9;
 /// Bytes copied at a time where none is 0xff.
 const STRETCH: usize = 32;
 /// The most bytes that are kept from file to file.
@@ -16,17 +17,18 @@ const KEPT_BYTES: usize = 4 << 20;
 const PADDING: usize = 8;
 
 impl Intervals {
-    /// Takes the data that follow the header of a scan, up to the first marker that is not a restart.
+    /// Takes the data that follow the header of the only scan, up to the end of the image.
     ///
     /// In the data a 0xff is followed by a 0 that means nothing. `None` if restarts are out of order, or
-    /// bytes are there that some decoders pass over.
+    /// another marker is there.
     pub(super) fn fill(&mut self, mut data: &[u8]) -> Option<()> {
         self.bytes.clear();
         self.bytes.reserve(data.len() + PADDING);
         self.ends.clear();
         loop {
             while let Some((stretch, rest)) = data.split_first_chunk::<STRETCH>() {
-                if stretch.iter().fold(false, |is_any, &byte| is_any | (byte == 0xff)) {
+                // All of them, because a search would look at one after the other.
+                if stretch.iter().fold(0, |any, &byte| any | u8::from(byte == 0xff)) > 0 {
                     break;
                 }
                 self.bytes.extend_from_slice(stretch);
@@ -46,8 +48,8 @@ impl Intervals {
                     }
                     self.ends.push(self.bytes.len());
                 }
-                0xff => return None,
-                _ => break,
+                END_OF_IMAGE => break,
+                _ => return None,
             }
             data = &data[length + 2..];
         }
@@ -91,7 +93,8 @@ impl Bits<'_> {
         let word = self.bytes.get(self.at..).and_then(|bytes| bytes.first_chunk());
         self.window |= u64::from_be_bytes(word.copied().unwrap_or_default()) >> self.count;
         self.at += ((63 - self.count) / 8) as usize;
-        self.count |= 56;
+        // 8 more for each byte that was counted.
+        self.count |= 0b11_1000;
     }
 
     /// The window; as many bits as are counted are the stream's.

@@ -14,11 +14,8 @@ const ZIGZAG: [u16; 128] = {
         let mut step = 0;
         while step <= diagonal {
             // Up and to the right on even diagonals, down and to the left on odd ones.
-            let (x, y) = if diagonal % 2 == 0 {
-                (step, diagonal - step)
-            } else {
-                (diagonal - step, step)
-            };
+            let (x, y) =
+                if diagonal % 2 == 0 { (step, diagonal - step) } else { (diagonal - step, step) };
             if x < 8 && y < 8 {
                 order[at] = ((8 * y + x) * LANES) as u16;
                 at += 1;

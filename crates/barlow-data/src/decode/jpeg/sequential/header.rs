@@ -1,6 +1,5 @@
 //! What stands before the data of a scan.
 
-use super::super::structure::{START_OF_SCAN, markers};
 use super::block::place_of;
 use super::huffman::Definition;
 
@@ -36,6 +35,8 @@ pub(super) struct Component {
 /// Tables of each kind that a file may have at a time.
 pub(super) const SLOTS: usize = 4;
 
+const START_OF_IMAGE: [u8; 2] = [0xff, 0xd8];
+const START_OF_SCAN: u8 = 0xda;
 const BASELINE: u8 = 0xc0;
 const EXTENDED: u8 = 0xc1;
 const HUFFMAN_TABLES: u8 = 0xc4;
@@ -80,8 +81,9 @@ impl<'a> Header<'a> {
             transform: YCBCR,
             exif: None,
         };
-        let mut markers = markers(bytes);
-        while let Some((marker, contents)) = markers.next() {
+        let mut rest = bytes.strip_prefix(&START_OF_IMAGE)?;
+        loop {
+            let (marker, contents) = take_segment(&mut rest)?;
             match marker {
                 BASELINE | EXTENDED if said.frame.is_none() => said.frame = Some(frame(contents)?),
                 HUFFMAN_TABLES => said.take_codes(contents)?,
@@ -91,14 +93,24 @@ impl<'a> Header<'a> {
                 }
                 APP1 => said.exif = contents.strip_prefix(b"Exif\0\0").or(said.exif),
                 ADOBE if contents.starts_with(b"Adobe") => said.transform = *contents.get(11)?,
-                START_OF_SCAN => return said.header(contents, markers.rest()),
+                START_OF_SCAN => return said.header(contents, rest),
                 0xe0..=0xef | COMMENT => {}
                 // Frames of other processes, and what belongs to them.
                 _ => return None,
             }
         }
-        None
     }
+}
+
+/// Takes a marker and its segment's contents; `None` if something else is there.
+fn take_segment<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
+    let [0xff, marker, high, low, ..] = **rest else {
+        return None;
+    };
+    // The length counts itself.
+    let length = usize::from(u16::from_be_bytes([high, low]));
+    let segment = rest.split_off(..2 + length)?;
+    Some((marker, segment.get(4..)?))
 }
 
 fn frame(contents: &[u8]) -> Option<Frame> {
@@ -113,7 +125,7 @@ fn frame(contents: &[u8]) -> Option<Frame> {
     }
     let (sampling, components) = match *components {
         // Alone, a component has no other to be sampled less than.
-        [[id, _, slot]] => ([1, 1], [[id, slot]; 3]),
+        [[id, 0x11 | 0x12 | 0x21 | 0x22, slot]] => ([1, 1], [[id, slot]; 3]),
         [[y, sampling, y_slot], [cb, 0x11, cb_slot], [cr, 0x11, cr_slot]] => {
             let sampling = [sampling >> 4, sampling & 0xf].map(usize::from);
             (sampling, [[y, y_slot], [cb, cb_slot], [cr, cr_slot]])

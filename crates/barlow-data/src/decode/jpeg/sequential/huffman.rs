@@ -34,7 +34,12 @@ impl Entry {
     const IS_NUMBER: u32 = 0x8000;
 
     fn number(number: i16, symbol: u8, bits: u32) -> Self {
-        Self((u32::from(number as u16) << 16) | Self::IS_NUMBER | (u32::from(symbol >> 4) << 8) | bits)
+        Self(
+            (u32::from(number as u16) << 16)
+                | Self::IS_NUMBER
+                | (u32::from(symbol >> 4) << 8)
+                | bits,
+        )
     }
 
     /// The symbol and the length of its code, without the number.

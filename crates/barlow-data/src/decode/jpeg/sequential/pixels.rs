@@ -108,7 +108,8 @@ fn enlarge(
     let first = unit_row * plane.unit_rows();
     let near = y / plane.factors[1];
     // Above the first and below the last row, these again.
-    let far = if y % 2 == 0 { near.saturating_sub(1) } else { (near + 1).min(plane.height - 1) };
+    let is_above = y.is_multiple_of(2);
+    let far = if is_above { near.saturating_sub(1) } else { (near + 1).min(plane.height - 1) };
     let near_row = samples.row(plane, near, first);
     let far_row = || samples.row(plane, far, first);
     // What libjpeg holds to be worth a filter.
@@ -118,7 +119,7 @@ fn enlarge(
         [2, 2] if is_smooth && is_wide => double_smoothly(isa, near_row, far_row(), out),
         [2, 1] if is_smooth && is_wide => double_columns_smoothly(isa, near_row, out),
         [1, 2] if is_smooth => {
-            let bias = if y % 2 == 0 { 1 } else { 2 };
+            let bias = if is_above { 1 } else { 2 };
             mix_rows(isa, near_row, far_row(), bias, out);
         }
         [2, _] => double_columns(isa, near_row, out),
