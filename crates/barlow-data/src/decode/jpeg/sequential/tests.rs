@@ -12,13 +12,14 @@ fn file(name: &str) -> Vec<u8> {
 }
 
 fn sampled_files() -> Vec<Vec<u8>> {
-    let mut names: Vec<String> = std::fs::read_dir(barlow_testing::data_folder().join("formats"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.starts_with("sampled_") && name.ends_with(".jpg"))
-        .collect();
-    names.sort();
-    names.iter().map(|name| file(name)).collect()
+    let entries = std::fs::read_dir(barlow_testing::data_folder().join("formats")).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| {
+        let is_sampled = path.file_name().unwrap().to_str().unwrap().starts_with("sampled_");
+        is_sampled && path.extension().unwrap() == "jpg"
+    });
+    paths.sort();
+    paths.iter().map(|path| std::fs::read(path).unwrap()).collect()
 }
 
 fn decode_whole(bytes: &[u8]) -> Option<DecodedImage> {
