@@ -6,20 +6,22 @@ use super::svg::{Anchor, Stroke, Svg, shortened, width_px};
 use super::{GRID, ILL, INK, SMALL_PX, WIDTH_PX, colour, heading};
 use crate::report::{Report, Row};
 
-const LEAST_HEIGHT_PX: f64 = 500.0;
+/// Rows fill this height if that leaves them neither too narrow nor too far apart.
+const HEIGHT_PX: f64 = 500.0;
 const TOP_PX: f64 = 84.0;
 const BOTTOM_PX: f64 = 58.0;
 const WIDEST_LABEL_PX: f64 = 300.0;
 /// `77.3 ± 0.9` and a margin.
 const NUMBERS_PX: f64 = 88.0;
 const GAP_PX: f64 = 24.0;
+/// The paper's marks, darker than every colour of ours.
+const PAPER: &str = "#000000";
 
 pub(super) fn draw(report: &Report) -> String {
     let rows = report.arms.len().max(1) as f64;
-    let row_px = ((LEAST_HEIGHT_PX - TOP_PX - BOTTOM_PX) / rows).clamp(22.0, 44.0);
+    let row_px = ((HEIGHT_PX - TOP_PX - BOTTOM_PX) / rows).clamp(22.0, 44.0);
     let bottom = TOP_PX + rows * row_px;
-    let height = (bottom + BOTTOM_PX).max(if rows < 8.0 { 0.0 } else { LEAST_HEIGHT_PX });
-    let mut svg = Svg::new(WIDTH_PX, height);
+    let mut svg = Svg::new(WIDTH_PX, bottom + BOTTOM_PX);
     heading(&mut svg, report);
 
     let labels = report.arms.iter().map(|row| width_px(&row.label, SMALL_PX));
@@ -132,6 +134,3 @@ fn differences(
         svg.text([from + 76.0, y], SMALL_PX, Anchor::Start, INK, "paper, ImageNet");
     }
 }
-
-/// The paper's marks, dark beside every colour of ours.
-const PAPER: &str = "#000000";

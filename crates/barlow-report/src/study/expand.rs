@@ -8,6 +8,9 @@ use super::reader::{Page, Place};
 use super::{Arm, Recipes, Setting, Study, StudyProblem};
 use crate::names;
 
+/// The most arms that a product of axes may make.
+const MOST: usize = 10_000;
+
 /// What an arm is made of: a series, a value of an axis, or an arm of a list.
 #[derive(Debug, Clone, Default)]
 struct Part {
@@ -119,6 +122,14 @@ fn block<'a>(
             x_label.get_or_insert(label);
         }
         axes.push(Axis { values });
+    }
+    let product = axes.iter().try_fold(1usize, |product, axis| {
+        product.checked_mul(axis.values.len()).filter(|&product| product <= MOST)
+    });
+    if product.is_none() {
+        let line = page.line_of(place, "axis");
+        page.problems.push(StudyProblem::TooMany { line, most: MOST });
+        axes.clear();
     }
     let list = page.tables(place, "arm");
     let list = list

@@ -62,6 +62,14 @@ pub enum StudyProblem {
         /// The arms.
         known: String,
     },
+    /// More arms than anybody can train.
+    #[error("line {line}: these axes make more than {most} arms")]
+    TooMany {
+        /// Where the first axis stands.
+        line: usize,
+        /// How many there may be.
+        most: usize,
+    },
     /// No arm at all.
     #[error("there is no arm: a study has `[[arm]]`, `[[axis]]` or `[[series]]`")]
     NoArms,

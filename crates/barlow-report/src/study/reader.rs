@@ -119,7 +119,7 @@ impl<'a> Page<'a> {
     }
 
     pub(super) fn number(&mut self, place: Place<'a>, key: &str) -> Option<f64> {
-        self.take(place, key, "a finite number", number)
+        self.take(place, key, NUMBER, number)
     }
 
     pub(super) fn boolean(&mut self, place: Place<'a>, key: &str) -> Option<bool> {
@@ -196,20 +196,25 @@ impl<'a> Page<'a> {
             let line = self.line(name.span().start);
             match number(value.get_ref()) {
                 Some(number) => numbers.push((name.get_ref().to_string(), number, line)),
-                None => self.refuse(line, name.get_ref(), value.get_ref(), "a finite number"),
+                None => self.refuse(line, name.get_ref(), value.get_ref(), NUMBER),
             }
         }
         numbers
     }
 }
 
+/// What [`number`] takes, in words that follow "expected".
+const NUMBER: &str = "a number, 0 or of a size from 1e-12 to 1e12";
+
+/// A number that a plot can show beside any other.
 fn number(value: &DeValue<'_>) -> Option<f64> {
     let text = match value {
         DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
         DeValue::Float(number) => number.as_str(),
         _ => return None,
     };
-    text.parse().ok().filter(|number: &f64| number.is_finite())
+    let is_shown = |number: &f64| *number == 0.0 || (1e-12..=1e12).contains(&number.abs());
+    text.parse().ok().filter(is_shown)
 }
 
 /// A value without its place in the text.

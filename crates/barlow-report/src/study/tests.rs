@@ -162,7 +162,7 @@ c = 71.4
         "line 14: key `axis w` is 1 of 2 values with `x`, expected `x` on all values or on none",
         "line 6: key `name` is `../a`, expected a name of letters",
         "line 7: key `set` is `4`, expected a table of keys",
-        "line 10: key `x` is `inf`, expected a finite number",
+        "line 10: key `x` is `inf`, expected a number, 0 or of a size",
         "line 13: key `like` is `moco`, expected an arm of the study `methods`",
         "line 11: there is another arm `B`",
         "line 18: there is no arm `c`; there are `1`, `2`, `b`",
@@ -171,6 +171,17 @@ c = 71.4
     for (found, expected) in found.iter().zip(expected) {
         assert!(found.starts_with(expected), "{found}\nis not\n{expected}");
     }
+}
+
+#[test]
+fn a_grid_that_explodes_is_refused() {
+    let axis = |name: &str| {
+        let values: Vec<String> = (0..100).map(|n| format!("{{ name = \"{n}\" }}")).collect();
+        format!("[[axis]]\nname = \"{name}\"\nvalues = [{}]\n", values.join(", "))
+    };
+    let axes: String = ["a", "b", "c", "d", "e"].map(axis).concat();
+    let found = problems(&format!("title = \"t\"\nclaim = \"c\"\n{axes}"));
+    assert_eq!(found, ["line 3: these axes make more than 10000 arms"]);
 }
 
 #[test]
