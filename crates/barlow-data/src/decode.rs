@@ -220,7 +220,8 @@ pub fn decode_page_reduced(
     })
 }
 
-/// Does with bytes all that can be done with a file, under every choice for its pages; for fuzzing.
+/// Does with bytes all that can be done with a file, under every choice for its pages and its size; for
+/// fuzzing.
 ///
 /// Images are limited to a million pixels, so that a fuzzer is quick and sees what gets past it.
 ///
@@ -228,10 +229,15 @@ pub fn decode_page_reduced(
 /// If a decoder panics: that is contained elsewhere, but a fuzzer is to find it.
 pub fn fuzz_decode(bytes: &[u8]) {
     for pages in [Pages::First, Pages::Channels, Pages::Samples] {
-        let options = DecodeOptions { pages, max_pixels: 1 << 20, ..DecodeOptions::default() };
+        let max_pixels = 1 << 20;
+        let options =
+            DecodeOptions { pages, max_pixels, scale_down: true, ..DecodeOptions::default() };
         let last = count_pages_in(bytes, &options).map_or(0, |pages| pages - 1);
-        if let Err(error @ ImageError::DecoderPanic { .. }) = decode_page(bytes, last, &options) {
-            panic!("{error}");
+        for reduction in Reduction::ALL {
+            let decoded = decode_page_reduced(bytes, last, &options, &|_| reduction);
+            if let Err(error @ ImageError::DecoderPanic { .. }) = decoded {
+                panic!("{error}");
+            }
         }
     }
 }

@@ -21,7 +21,7 @@ mod counting;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use barlow_data::decode::{self, DecodeOptions, NpyLayout, Pages};
+use barlow_data::decode::{self, DecodeOptions, NpyLayout, Pages, Reduction};
 use barlow_testing::mutate::mutated;
 
 /// A million pixels: small, so that a file that gets past the limits is seen.
@@ -39,6 +39,7 @@ fn options(pages: Pages) -> DecodeOptions {
         max_pixels: MAX_PIXELS,
         pages,
         npy_layout: NpyLayout::Auto,
+        scale_down: true,
         ..DecodeOptions::default()
     }
 }
@@ -104,12 +105,14 @@ fn worst_of(originals: &[Vec<u8>], count: u64) -> Worst {
             mend_checksums(&mut damaged);
         }
         let pages = [Pages::First, Pages::Channels, Pages::Samples][seed as usize / 7 % 3];
+        let reduction = Reduction::ALL[seed as usize / 21 % 4];
         let options = options(pages);
         let begin = Instant::now();
         let (result, bytes) = counting::peak(|| {
             let pages = decode::count_pages_in(&damaged, &options);
             let last = pages.map_or(0, |pages| pages - 1);
-            decode::decode_page(&damaged, last, &options).map(|image| image.shape())
+            let decoded = decode::decode_page_reduced(&damaged, last, &options, &|_| reduction);
+            decoded.map(|decoded| decoded.image.shape())
         });
         let time = begin.elapsed();
         assert!(bytes <= most_bytes(damaged.len()), "seed {seed}: {bytes} bytes");

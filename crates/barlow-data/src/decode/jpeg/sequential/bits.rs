@@ -110,10 +110,11 @@ impl Bits<'_> {
         self.count -= bits;
     }
 
-    /// Takes 1 to 16 bits that the window has.
+    /// Takes up to 16 bits that the window has.
     #[inline(always)]
     pub(super) fn take(&mut self, bits: u32) -> u32 {
-        let taken = (self.window >> (u64::BITS - bits)) as u32;
+        // In two steps, for a shift by all 64 is none.
+        let taken = (self.window >> 1 >> (u64::BITS - 1 - bits)) as u32;
         self.skip(bits);
         taken
     }

@@ -3,7 +3,7 @@
 use barlow_kernels::jpeg::{Group, LANES};
 
 use super::bits::Bits;
-use super::huffman::{Entry, Table, number};
+use super::huffman::{Table, number};
 
 /// Where in a group the coefficients of its first block lie, in the order in which they are stored;
 /// runs that lead beyond the last lead to it.
@@ -50,15 +50,13 @@ pub(super) fn read(
     };
     let mut bits = *stream;
     bits.refill();
-    let entry = dc.entry(bits.window());
-    let difference = if entry.has_number() {
-        bits.skip(entry.bits());
-        entry.as_number()
+    let numbers = dc.numbers(bits.window());
+    let difference = if numbers.bits() > 0 {
+        bits.skip(numbers.bits());
+        numbers.first()
     } else {
-        match take_symbol(&mut bits, entry, dc)? {
-            0 => 0,
-            length => number(bits.take(length.into()), length.into()),
-        }
+        let length = take_symbol(&mut bits, dc)?.into();
+        number(bits.take(length), length)
     };
     *mean = mean.wrapping_add(difference);
     store(0, *mean);
@@ -67,21 +65,25 @@ pub(super) fn read(
     let mut last = 0;
     'block: while at < 64 {
         bits.refill();
-        // 56 bits are enough for a number of the table and any other symbol.
-        for _ in 0..2 {
-            let entry = ac.entry(bits.window());
-            if entry.has_number() {
-                at += entry.run();
-                store(at, entry.as_number());
-                last = at;
-                at += 1;
-                bits.skip(entry.bits());
-                if at >= 64 {
+        // 56 bits are enough for what a table has, twice, and any other number.
+        for _ in 0..3 {
+            let numbers = ac.numbers(bits.window());
+            let first = at + numbers.run();
+            let second = first + numbers.step();
+            // After a number at the end of the block, what follows belongs to another.
+            if numbers.bits() > 0 && second < 64 {
+                // Where there is only one, it is stored over the 0 of the other.
+                store(second, numbers.second());
+                store(first, numbers.first());
+                last = second;
+                at = second + 1;
+                bits.skip(numbers.bits());
+                if at == 64 {
                     break 'block;
                 }
                 continue;
             }
-            let symbol = take_symbol(&mut bits, entry, ac)?;
+            let symbol = take_symbol(&mut bits, ac)?;
             let (run, length) = (usize::from(symbol >> 4), u32::from(symbol & 0xf));
             match (run, length) {
                 (0, 0) => break 'block,
@@ -102,13 +104,10 @@ pub(super) fn read(
     (at <= 64).then_some(last as u8)
 }
 
-/// Takes the code of a symbol whose number is not in the table.
+/// Takes the code of a symbol.
 #[inline(always)]
-fn take_symbol(bits: &mut Bits<'_>, entry: Entry, table: &Table) -> Option<u8> {
-    let (symbol, length) = match entry.bits() {
-        0 => table.long_symbol(bits.window())?,
-        length => (entry.as_symbol(), length),
-    };
+fn take_symbol(bits: &mut Bits<'_>, table: &Table) -> Option<u8> {
+    let (symbol, length) = table.symbol(bits.window())?;
     bits.skip(length);
     Some(symbol)
 }

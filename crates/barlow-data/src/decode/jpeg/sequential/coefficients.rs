@@ -29,11 +29,11 @@ impl Coefficients {
 /// Reads rows of units, in order.
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
-    pub(super) intervals: &'a Intervals,
+    intervals: &'a Intervals,
     /// The tables of each component, of means and of all else.
-    pub(super) tables: &'a [[&'a Table; 2]],
+    tables: &'a [[&'a Table; 2]],
     /// Units in an interval.
-    pub(super) interval: usize,
+    interval: usize,
     stream: Option<Bits<'a>>,
     next_interval: usize,
     /// Units left of the interval.

@@ -1,10 +1,11 @@
 //! Tables that give a code's symbol and the number behind it in one step.
 //!
 //! A symbol says how many bits of a number follow its code. Where code and number together are short,
-//! as most are, the table has the number itself, for every way that the bits can go on.
+//! as most are, the table has the number itself, for every way that the bits can go on, and the next
+//! number too where that is short as well.
 
-/// Bits that a table is indexed by. With 10, a colour image's four tables take 16 KiB, a third of a
-/// first-level cache.
+/// Bits that a table is indexed by. With 11 or 12, tables displace coefficients from the first-level cache,
+/// which takes more time than the longer codes save.
 const INDEX_BITS: u32 = 10;
 const LONGEST: u32 = 16;
 
@@ -26,57 +27,52 @@ impl Definition {
     }
 }
 
-/// What the first bits of a stream say.
+/// One or two numbers that a stream begins with, each with the zeros before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Entry(u32);
+pub(super) struct Numbers(u64);
 
-impl Entry {
-    const IS_NUMBER: u32 = 0x8000;
+impl Numbers {
+    /// Not one whose bits are all there.
+    const NONE: Self = Self(0);
 
-    fn number(number: i16, symbol: u8, bits: u32) -> Self {
-        Self(
-            (u32::from(number as u16) << 16)
-                | Self::IS_NUMBER
-                | (u32::from(symbol >> 4) << 8)
-                | bits,
-        )
+    fn one(number: i16, run: u8, bits: u32) -> Self {
+        Self(u64::from(number as u16) << 48 | u64::from(run) << 8 | u64::from(bits))
     }
 
-    /// The symbol and the length of its code, without the number.
-    fn symbol(symbol: u8, bits: u32) -> Self {
-        Self((u32::from(symbol) << 16) | bits)
+    /// Two, each given as one.
+    fn two(first: Self, second: Self) -> Self {
+        let step = second.run() as u64 + 1;
+        Self((first.0 | second.0 >> 48 << 32 | step << 16) + u64::from(second.bits()))
     }
 
-    /// How many bits to go on by: those of the code, or of code and number; 0 if the code is longer
-    /// than a table's index.
+    /// How many bits they take; 0 if there is none.
     #[inline(always)]
     pub(super) fn bits(self) -> u32 {
-        self.0 & 0xff
+        (self.0 & 0x3f) as u32
     }
 
-    /// Whether the number is there; it is also where a symbol has none, and then 0, but for the
-    /// symbols 0x00 to 0xf0 of AC tables, which mean more than a number.
-    #[inline(always)]
-    pub(super) fn has_number(self) -> bool {
-        self.0 & Self::IS_NUMBER != 0
-    }
-
-    /// The number.
-    #[inline(always)]
-    pub(super) fn as_number(self) -> i16 {
-        (self.0 >> 16) as i16
-    }
-
-    /// The zeros before the number.
+    /// The zeros before the first.
     #[inline(always)]
     pub(super) fn run(self) -> usize {
-        (self.0 >> 8 & 0xf) as usize
+        (self.0 >> 8 & 0xff) as usize
     }
 
-    /// The symbol, where the number is not there.
+    /// How far the second is after the first; 0 if there is only one.
     #[inline(always)]
-    pub(super) fn as_symbol(self) -> u8 {
-        (self.0 >> 16) as u8
+    pub(super) fn step(self) -> usize {
+        (self.0 >> 16 & 0xff) as usize
+    }
+
+    /// The first.
+    #[inline(always)]
+    pub(super) fn first(self) -> i16 {
+        (self.0 >> 48) as i16
+    }
+
+    /// The second; 0 if there is only one.
+    #[inline(always)]
+    pub(super) fn second(self) -> i16 {
+        (self.0 >> 32) as i16
     }
 }
 
@@ -93,7 +89,10 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) struct Table {
     definition: Definition,
-    entries: Box<[Entry; 1 << INDEX_BITS]>,
+    /// What begins with the index.
+    numbers: Box<[Numbers; 1 << INDEX_BITS]>,
+    /// The symbol whose code the index begins with, and the code's length; 0 if that is longer.
+    symbols: Box<[(u8, u8); 1 << INDEX_BITS]>,
     /// For each length from 1 on: one more than its last code, moved to the top of 16 bits.
     limits: [u32; LONGEST as usize],
     /// What to add to a code of that length for the place of its symbol.
@@ -106,11 +105,18 @@ impl Table {
     pub(super) fn new(definition: &Definition, kind: Kind) -> Option<Self> {
         let mut table = Self {
             definition: *definition,
-            entries: Box::new([Entry(0); 1 << INDEX_BITS]),
+            numbers: Box::new([Numbers::NONE; 1 << INDEX_BITS]),
+            symbols: Box::new([(0, 0); 1 << INDEX_BITS]),
             limits: [0; LONGEST as usize],
             offsets: [0; LONGEST as usize],
         };
-        table.fill(kind).then_some(table)
+        if !table.fill(kind) {
+            return None;
+        }
+        if kind == Kind::Ac {
+            table.join_numbers();
+        }
+        Some(table)
     }
 
     /// Whether the table is of this definition.
@@ -140,32 +146,53 @@ impl Table {
         true
     }
 
-    /// Fills the entries that begin with a code.
+    /// Fills what begins with a code.
     fn fill_code(&mut self, code: u32, bits: u32, symbol: u8, kind: Kind) {
         let free_bits = INDEX_BITS - bits;
-        let first = (code << free_bits) as usize;
         let number_bits = u32::from(symbol & 0xf);
-        let is_number = number_bits > 0 || kind == Kind::Dc;
-        for (rest, entry) in self.entries[first..first + (1 << free_bits)].iter_mut().enumerate() {
-            *entry = if is_number && number_bits <= free_bits {
-                let number = number(rest as u32 >> (free_bits - number_bits), number_bits);
-                Entry::number(number, symbol, bits + number_bits)
-            } else {
-                Entry::symbol(symbol, bits)
-            };
+        // Of no bits it is a number only where it cannot be anything else.
+        let is_number = number_bits <= free_bits && (number_bits > 0 || kind == Kind::Dc);
+        for rest in 0..1 << free_bits {
+            let at = (code << free_bits | rest) as usize;
+            self.symbols[at] = (symbol, bits as u8);
+            if is_number {
+                let number = number(rest >> (free_bits - number_bits), number_bits);
+                self.numbers[at] = Numbers::one(number, symbol >> 4, bits + number_bits);
+            }
         }
     }
 
-    /// What a stream of these bits, the first at the top, begins with.
-    #[inline(always)]
-    pub(super) fn entry(&self, bits: u64) -> Entry {
-        self.entries[(bits >> (u64::BITS - INDEX_BITS)) as usize]
+    /// Joins numbers with those that follow them within the index.
+    fn join_numbers(&mut self) {
+        let alone = *self.numbers;
+        for (at, numbers) in self.numbers.iter_mut().enumerate() {
+            let next = alone[(at << numbers.bits()) % alone.len()];
+            let is_there = *numbers != Numbers::NONE && next != Numbers::NONE;
+            if is_there && numbers.bits() + next.bits() <= INDEX_BITS {
+                *numbers = Numbers::two(*numbers, next);
+            }
+        }
     }
 
-    /// A symbol whose code is longer than the index, and the length; `None` if there is no such code.
+    /// The numbers that a window begins with, which the table has.
+    #[inline(always)]
+    pub(super) fn numbers(&self, window: u64) -> Numbers {
+        self.numbers[(window >> (u64::BITS - INDEX_BITS)) as usize]
+    }
+
+    /// The symbol that a window begins with, and the length of its code; `None` if there is none.
+    #[inline(always)]
+    pub(super) fn symbol(&self, window: u64) -> Option<(u8, u32)> {
+        match self.symbols[(window >> (u64::BITS - INDEX_BITS)) as usize] {
+            (_, 0) => self.long_symbol(window),
+            (symbol, bits) => Some((symbol, bits.into())),
+        }
+    }
+
+    /// The same where the code is longer than the index.
     #[cold]
-    pub(super) fn long_symbol(&self, bits: u64) -> Option<(u8, u32)> {
-        let top = (bits >> (u64::BITS - LONGEST)) as u32;
+    fn long_symbol(&self, window: u64) -> Option<(u8, u32)> {
+        let top = (window >> (u64::BITS - LONGEST)) as u32;
         let length = (INDEX_BITS + 1..=LONGEST).find(|&n| top < self.limits[n as usize - 1])?;
         let code = (top >> (LONGEST - length)) as i32;
         let place = usize::try_from(code + self.offsets[length as usize - 1]).ok()?;

@@ -128,26 +128,29 @@ fn numbers_are_those_of_the_standard() {
 }
 
 #[test]
-fn short_and_long_codes_give_their_symbols() {
+fn codes_give_their_symbols_and_numbers_where_these_are_short() {
     // One code of each length: 0, 10, 110, ... with symbols 1, 2, 3, ...
     let table = Table::new(&definition([1; 16]), Kind::Ac).unwrap();
     for length in 1..=16_u32 {
         let code = ((1_u64 << length) - 2) << (64 - length);
-        let entry = table.entry(code);
-        let symbol = if length > 10 {
-            assert_eq!(entry.bits(), 0, "{length}");
-            table.long_symbol(code)
-        } else if entry.has_number() {
-            // A symbol of as many bits of number, all 0 here.
-            assert_eq!(entry.as_number(), number(0, length), "{length}");
-            Some((length as u8, entry.bits() - length))
-        } else {
-            Some((entry.as_symbol(), entry.bits()))
-        };
-        let expected = if length == 16 { 16 } else { length as u8 };
-        assert_eq!(symbol, Some((expected, length)));
+        assert_eq!(table.symbol(code), Some((length as u8, length)));
     }
-    assert_eq!(table.long_symbol(u64::MAX), None);
+    assert_eq!(table.symbol(u64::MAX), None);
+    // 0 and a bit, 10 and two bits, 110 and three, within ten bits.
+    for (text, runs, numbers, length) in [
+        ("0 1 10 01 0000", [0, 1], [1, -2], 6),
+        ("110 101 0 0 00", [0, 1], [5, -1], 8),
+        ("10 11 110 000", [0, 1], [3, -7], 10),
+        ("1110 1111 10", [0, 0], [15, 0], 8),
+        ("11110 11111", [0, 0], [31, 0], 10),
+        ("111110 1111", [0, 0], [0, 0], 0),
+    ] {
+        let bits = u64::from_str_radix(&text.replace(' ', ""), 2).unwrap();
+        let found = table.numbers(bits << 54);
+        assert_eq!([found.run(), found.step()], runs, "{text}");
+        assert_eq!([found.first(), found.second()], numbers, "{text}");
+        assert_eq!(found.bits(), length, "{text}");
+    }
     let mut counts = [0; 16];
     counts[1] = 5;
     assert!(Table::new(&definition(counts), Kind::Ac).is_none(), "five codes of two bits");
