@@ -1,3 +1,5 @@
+mod reduced;
+
 use std::collections::HashSet;
 
 use super::*;
