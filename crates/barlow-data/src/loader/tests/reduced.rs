@@ -34,7 +34,7 @@ fn source(folder: &tempfile::TempDir, scale_down: bool) -> Arc<dyn Source> {
     let decode = DecodeOptions { scale_down, ..DecodeOptions::default() };
     // All but one, by two sources that hand the wish on.
     let (fraction, max_images) = (Some(0.99), Some(5));
-    let options = OpenOptions { decode, fraction, max_images, ..OpenOptions::default() };
+    let options = OpenOptions { fraction, max_images, decode, ..OpenOptions::default() };
     open(folder.path().to_str().unwrap(), &options).unwrap()
 }
 
