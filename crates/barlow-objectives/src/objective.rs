@@ -203,6 +203,11 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
+    /// Whether its measure `variation` is that of outputs that are the same for every image.
+    pub fn is_constant(&self) -> bool {
+        self.measure("variation").is_some_and(|variation| variation < CONSTANT)
+    }
+
     /// One of its measures.
     pub fn measure(&self, name: &str) -> Option<f64> {
         self.measures.iter().find(|(known, _)| *known == name).map(|&(_, value)| value)
@@ -307,7 +312,7 @@ pub trait Objective: fmt::Debug + Send {
     ) -> Result<Evaluation, CollectiveError>;
 
     /// Before an epoch; `features` computes the outputs of the layer it reads for the whole source
-    /// in order, `[images, d]`, when called.
+    /// in order, `[images, d]`, when called; an image that cannot be read has a row of zeros.
     ///
     /// # Errors
     /// If a rank is gone or late.
@@ -366,7 +371,7 @@ pub trait Objective: fmt::Debug + Send {
 
     /// Whether one step's measures are those of a network that gives every image the same output.
     fn has_collapsed(&self, evaluation: &Evaluation) -> bool {
-        evaluation.measure("variation").is_some_and(|variation| variation < CONSTANT)
+        evaluation.is_constant()
     }
 
     /// What the objective itself finds wrong with a run, beyond a constant output and divergence.

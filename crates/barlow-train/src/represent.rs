@@ -135,3 +135,39 @@ pub fn rows(features: &Features, range: std::ops::Range<usize>, device: &Device)
     let values = features.values[range.start * dim..range.end * dim].to_vec();
     Tensor::from_data(TensorData::new(values, [range.len(), dim]), device)
 }
+
+/// Rows of some images at their places among all, `[images, d]`, zeros elsewhere.
+///
+/// # Shapes
+/// - `rows`: `[n, d]`, of the images `ids`, ascending
+pub fn of_all_images(rows: Tensor<2>, ids: &[u64], images: usize) -> Tensor<2> {
+    let [count, dim] = rows.dims();
+    if count == images {
+        return rows;
+    }
+    let device = rows.device();
+    let mut values = vec![0.0; images * dim];
+    let rows: Vec<f32> = rows.into_data().iter::<f32>().collect();
+    for (row, &id) in rows.chunks_exact(dim).zip(ids) {
+        let first = id as usize * dim;
+        values[first..first + dim].copy_from_slice(row);
+    }
+    Tensor::from_data(TensorData::new(values, [images, dim]), &device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_that_were_left_out_have_zeros() {
+        let device = Device::flex();
+        let rows =
+            Tensor::from_data(TensorData::new(vec![1.0_f32, 2.0, 3.0, 4.0], [2, 2]), &device);
+        let values = |images, ids: &[u64]| -> Vec<f32> {
+            of_all_images(rows.clone(), ids, images).into_data().iter::<f32>().collect()
+        };
+        assert_eq!(values(4, &[1, 3]), [0.0, 0.0, 1.0, 2.0, 0.0, 0.0, 3.0, 4.0]);
+        assert_eq!(values(2, &[0, 1]), [1.0, 2.0, 3.0, 4.0]);
+    }
+}

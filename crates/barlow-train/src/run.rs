@@ -27,7 +27,7 @@ use crate::checkpoint;
 use crate::event::{Event, Observer, with_causes};
 use crate::interrupt::Signal;
 use crate::probe::Probe;
-use crate::represent::{RepresentConfig, represent, rows};
+use crate::represent::{RepresentConfig, of_all_images, represent, rows};
 use crate::run_directory::{BadImages, Ending, Metrics, RunDirectory, Status, TrainLog};
 use crate::settings::Settings;
 use crate::step::Step;
@@ -277,12 +277,14 @@ impl<'a> Trainer<'a> {
             match represent(encoder, source, pipeline, device, config, &mut |_| true) {
                 Ok((features, _)) => {
                     let rows = rows(&features, 0..features.len(), device);
-                    match layer {
-                        Layer::Representation => Ok(rows),
+                    let outputs = match layer {
+                        Layer::Representation => rows,
                         Layer::Embedding => {
-                            network.projector.forward(rows, &Pass::evaluation(config.precision))
+                            let pass = Pass::evaluation(config.precision);
+                            network.projector.forward(rows, &pass)?
                         }
-                    }
+                    };
+                    Ok(of_all_images(outputs, &features.ids, run.source.len()))
                 }
                 Err(error) => {
                     failure = Some(error);
