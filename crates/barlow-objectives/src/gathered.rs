@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use barlow_nn::collective::{Collective, CollectiveError};
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::standardise::host_sum;
 
@@ -43,6 +43,27 @@ impl Gathered {
     pub(crate) fn own(&self, gradient: Tensor<2>) -> Tensor<2> {
         gradient.slice(self.own.clone())
     }
+}
+
+/// Bits of a word of a whole number: f32 holds all numbers below 2^24.
+const WORD: u32 = 24;
+
+/// Whole numbers below 2^48 of all ranks, in rank order; they travel in two words.
+///
+/// # Errors
+/// If a rank is gone or late.
+pub(crate) fn gather_numbers(
+    numbers: impl Iterator<Item = u64>,
+    collective: &dyn Collective,
+    device: &Device,
+) -> Result<Vec<u64>, CollectiveError> {
+    let words = |number: u64| [number >> WORD, number & ((1 << WORD) - 1)].map(|word| word as f32);
+    let words: Vec<f32> = numbers.flat_map(words).collect();
+    let shape = [words.len() / 2, 2];
+    let rows = collective.gather(Tensor::from_data(TensorData::new(words, shape), device))?;
+    let words: Vec<f32> = rows.into_data().iter::<f32>().collect();
+    let number = |words: &[f32]| ((words[0] as u64) << WORD) + words[1] as u64;
+    Ok(words.chunks_exact(2).map(number).collect())
 }
 
 /// Share of the rows' power that is not in their mean, 0 to 1, the least of several outputs: the

@@ -1,0 +1,81 @@
+//! Rows sorted into classes: cross-entropy with labels or shares, the best class, what was right.
+
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Device, Tensor, TensorData};
+
+/// `-Σᵢ Σₖ targetsᵢₖ log softmax(scoresᵢ)ₖ`, `[1]`; differentiable for the scores.
+///
+/// # Shapes
+/// - `scores`, `targets`: `[n, classes]`; weights of rows, such as `1/n`, are in the targets
+pub(crate) fn cross_entropy(scores: Tensor<2>, targets: Tensor<2>) -> Tensor<1> {
+    (log_softmax(scores, 1) * targets).sum_dim(1).sum_dim(0).neg().reshape([1])
+}
+
+/// Targets of the mean cross-entropy over the rows with a label, `[n, classes]`: `1 / rows with a
+/// label` at the label, 0 elsewhere. A label that is no class is none.
+pub(crate) fn targets(labels: &[Option<usize>], classes: usize, device: &Device) -> Tensor<2> {
+    let known = |label: &Option<usize>| label.filter(|&label| label < classes);
+    let count = labels.iter().filter_map(known).count().max(1);
+    let mut values = vec![0.0; labels.len() * classes];
+    for (row, label) in labels.iter().enumerate() {
+        if let Some(label) = known(label) {
+            values[row * classes + label] = 1.0 / count as f32;
+        }
+    }
+    Tensor::from_data(TensorData::new(values, [labels.len(), classes]), device)
+}
+
+/// The class with the largest score of each row, the first of equals.
+pub(crate) fn best(scores: &Tensor<2>) -> Vec<usize> {
+    let classes = scores.dims()[1];
+    let values: Vec<f32> = scores.clone().into_data().iter::<f32>().collect();
+    values.chunks_exact(classes).map(largest).collect()
+}
+
+/// Where the largest value is, the first of equals; 0 where nothing can be compared.
+pub(crate) fn largest<T: PartialOrd>(values: &[T]) -> usize {
+    (1..values.len()).fold(0, |best, k| if values[k] > values[best] { k } else { best })
+}
+
+/// Share of the labelled rows whose best class is their label; 0 where none has one.
+pub(crate) fn accuracy(scores: &Tensor<2>, labels: &[Option<usize>]) -> f64 {
+    let pairs = || best(scores).into_iter().zip(labels).filter_map(|(b, l)| Some((b, (*l)?)));
+    let right = pairs().filter(|(best, label)| best == label).count();
+    right as f64 / pairs().count().max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scores(values: &[f32], classes: usize) -> Tensor<2> {
+        let shape = [values.len() / classes, classes];
+        Tensor::from_data(TensorData::new(values.to_vec(), shape), &Device::flex())
+    }
+
+    #[test]
+    fn equal_scores_cost_the_logarithm_of_the_classes() {
+        let targets = targets(&[Some(2), None, Some(0), Some(9)], 5, &Device::flex());
+        let loss = cross_entropy(scores(&[0.3; 20], 5), targets).into_scalar::<f32>();
+        assert!((f64::from(loss) - 5.0_f64.ln()).abs() < 1e-6, "{loss}");
+    }
+
+    #[test]
+    fn rows_without_a_label_cost_nothing() {
+        let scores = scores(&[5.0, 1.0, -3.0, 2.0], 2);
+        let targets = targets(&[None, None], 2, &Device::flex());
+        assert!(cross_entropy(scores, targets).into_scalar::<f32>().abs() < f32::MIN_POSITIVE);
+    }
+
+    #[test]
+    fn the_first_of_equals_is_best() {
+        assert_eq!(best(&scores(&[1.0, 1.0, 0.0, 2.0, 7.0, 7.0], 3)), [0, 1]);
+    }
+
+    #[test]
+    fn accuracy_is_over_rows_with_a_label() {
+        let scores = scores(&[1.0, 0.0, 1.0, 0.0, 0.0, 1.0], 2);
+        assert!((accuracy(&scores, &[Some(0), Some(1), None]) - 0.5).abs() < 1e-12);
+        assert!(accuracy(&scores, &[None; 3]).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,247 @@
+//! `SeLa` (Asano et al., 2020): labels that cost least among those that share the clusters equally.
+//!
+//! With `r` the representation of a view, linear heads `W_h`, `b_h`, and `y_h` the label of each image
+//! in head `h`:
+//!
+//! ```text
+//! L = mean over heads of mean over views and images of CE(r W_hᵀ + b_h, y_h)
+//! ```
+//!
+//! Before an epoch, every `label_epochs`, the labels that make this loss smallest are found among those
+//! that give each cluster equally many images: an optimal transport, solved softly by Sinkhorn's
+//! algorithm on `softmax(r W_hᵀ + b_h)^λ` over all images. Source: the paper, sections 3.1 to 3.3;
+//! yukimasano/self-label, `main.py`, `sinkhornknopp.py`. Where we differ: scores are those of undistorted
+//! images with the running statistics of batch norm, officially of distorted ones while training;
+//! all views of an image are trained on its label, officially one; all heads are labelled at a time, as
+//! for ImageNet (for CIFAR one in turn); at most [`labels::MAX_ROUNDS`] rounds. Numbers in tests:
+//! `reference/objectives_clusters.py`.
+//!
+//! State: `images × heads` labels. While labels are made, `images × clusters` f64 values are held.
+
+mod labels;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use barlow_nn::Initializer;
+use barlow_nn::collective::CollectiveError;
+use burn::tensor::Tensor;
+
+use crate::by_autodiff::by_autodiff;
+use crate::classification::{accuracy, cross_entropy, targets};
+use crate::constants::{Bounds, Constant, Constants};
+use crate::gathered::{Gathered, gather_numbers, variation};
+use crate::image_labels::ImageLabels;
+use crate::objective::{
+    EpochContext, Evaluation, Finding, Layer, Objective, Reading, StepContext, ViewGradients,
+    ViewOutputs,
+};
+use crate::registry::{Entry, Scope, Unfit};
+use labels::{known, log_softmax};
+
+/// `SeLa`.
+pub(crate) static ENTRY: Entry = Entry {
+    name: "sela",
+    summary: "labels that fill clusters equally, found between epochs (SeLa)",
+    layer: Layer::Representation,
+    constants: &[
+        Constant::integer("heads", 10, [1, 1000], "how many times images are clustered"),
+        Constant::integer("clusters", 128, [2, 1_000_000], "clusters of each head"),
+        Constant::number(
+            "lambda",
+            10.0,
+            Bounds::from_to(0.0, 1e6),
+            "sharpness of the shares from which labels are made",
+        ),
+        Constant::integer("label_epochs", 1, [1, 1_000_000], "labels are made every so many epochs"),
+    ],
+    preset: include_str!("../../../presets/objectives/sela.toml"),
+    create: |constants, scope| Ok(Box::new(SeLa::new(constants, scope)?)),
+};
+
+const LABELS: &str = "labels";
+
+/// A linear classifier on the representation.
+#[derive(Debug)]
+struct Head {
+    /// `[clusters, f]`.
+    weight: Tensor<2>,
+    /// `[1, clusters]`.
+    bias: Tensor<2>,
+}
+
+impl Head {
+    fn names(head: usize) -> [String; 2] {
+        ["weight", "bias"].map(|leaf| format!("head.{head}.{leaf}"))
+    }
+}
+
+/// Heads and labels.
+#[derive(Debug)]
+struct SeLa {
+    lambda: f64,
+    label_epochs: u64,
+    heads: Vec<Head>,
+    labels: ImageLabels,
+}
+
+impl SeLa {
+    fn new(constants: &Constants, scope: &Scope) -> Result<Self, Unfit> {
+        let (heads, clusters) = (constants.integer("heads"), constants.integer("clusters"));
+        let lambda = constants.number("lambda");
+        if !(LAMBDA.0..=LAMBDA.1).contains(&lambda) {
+            return Err(Unfit::Key {
+                key: "objective.lambda",
+                allowed: format!("from {} to {} for `{}`", LAMBDA.0, LAMBDA.1, ENTRY.name),
+            });
+        }
+        if clusters > scope.images {
+            // Only the images can tell, so no key is wrong by itself.
+            return Err(Unfit::Images(format!(
+                "`objective.clusters` is {clusters}, more than the {} images to label",
+                scope.images
+            )));
+        }
+        let shape = [clusters, scope.dim];
+        let initializer = Initializer::new(scope.seed, scope.device).part(ENTRY.name);
+        let head = |head: usize| {
+            let [weight, bias] = Head::names(head);
+            Head {
+                weight: initializer.kaiming_uniform(&weight, shape).val(),
+                bias: initializer.uniform_bias(&bias, shape).val().reshape([1, clusters]),
+            }
+        };
+        Ok(Self {
+            lambda,
+            label_epochs: constants.integer("label_epochs") as u64,
+            heads: (0..heads).map(head).collect(),
+            labels: ImageLabels::new(scope.images, heads, clusters),
+        })
+    }
+}
+
+/// Of λ: where it is less, shares are almost equal; where it is more, rounds do not end.
+const LAMBDA: (f64, f64) = (0.01, 1000.0);
+
+impl Objective for SeLa {
+    fn name(&self) -> &'static str {
+        ENTRY.name
+    }
+
+    fn before_epoch(
+        &mut self,
+        context: &EpochContext,
+        features: &mut dyn FnMut() -> Result<Tensor<2>, CollectiveError>,
+    ) -> Result<(), CollectiveError> {
+        if !context.epoch.is_multiple_of(self.label_epochs) {
+            return Ok(());
+        }
+        let rows = features()?;
+        let images = known(&rows);
+        if images.is_empty() {
+            return Ok(());
+        }
+        let of_head = |head: &Head| {
+            let clusters = head.bias.dims()[1];
+            let logarithms = log_softmax(&rows, &images, &head.weight, &head.bias);
+            labels::balanced(logarithms, clusters, self.lambda).0.labels().collect()
+        };
+        let heads: Vec<Vec<usize>> = self.heads.iter().map(of_head).collect();
+        self.labels.replace(&images, &heads);
+        Ok(())
+    }
+
+    fn evaluate(
+        &self,
+        views: &[ViewOutputs],
+        context: &StepContext,
+    ) -> Result<Evaluation, CollectiveError> {
+        let gathered = Gathered::new(views.iter().map(ViewOutputs::online), context.collective)?;
+        let count = views.len();
+        let (clusters, device) = (self.heads[0].bias.dims()[1], self.heads[0].bias.device());
+        let ids = gather_numbers(context.ids.iter().copied(), context.collective, &device)?;
+        let weight = 1.0 / (self.heads.len() * count) as f64;
+        let of_head = |head: usize| {
+            let labels = self.labels.of(&ids, head);
+            let targets = targets(&labels, clusters, &device) * weight;
+            (labels, targets.autodiff())
+        };
+        let wanted: Vec<_> = (0..self.heads.len()).map(of_head).collect();
+
+        let mut inputs = gathered.rows.clone();
+        inputs.extend(self.heads.iter().flat_map(|head| [head.weight.clone(), head.bias.clone()]));
+        let mut right = 0.0;
+        let (loss, mut gradients) = by_autodiff(inputs, |inputs| {
+            let (views, heads) = inputs.split_at(count);
+            let mut losses = Vec::new();
+            for (head, (labels, targets)) in heads.chunks_exact(2).zip(&wanted) {
+                let (weights, bias) = (head[0].clone().transpose(), head[1].clone());
+                for rows in views {
+                    let scores = rows.clone().matmul(weights.clone()) + bias.clone();
+                    right += accuracy(&scores.clone().inner(), labels) * weight;
+                    losses.push(cross_entropy(scores, targets.clone()));
+                }
+            }
+            losses.into_iter().reduce(|a, b| a + b).expect("a batch has views")
+        });
+        let of_heads = gradients.split_off(count);
+        let names = (0..self.heads.len()).flat_map(Head::names);
+        let of_view = |gradient| ViewGradients {
+            online: Some(gathered.own(gradient)),
+            prediction: None,
+        };
+        Ok(Evaluation {
+            loss,
+            terms: vec![("cluster_cross_entropy", loss)],
+            measures: vec![
+                ("accuracy", right),
+                ("used_clusters", self.labels.used()),
+                ("variation", variation(&gathered.rows)),
+            ],
+            floor: None,
+            gradients: gradients.into_iter().map(of_view).collect(),
+            parameter_gradients: names.zip(of_heads).collect(),
+            fault: None,
+        })
+    }
+
+    fn parameters(&self) -> BTreeMap<String, Tensor<2>> {
+        let heads = self.heads.iter().enumerate();
+        let parameters = heads.flat_map(|(number, head)| {
+            Head::names(number).into_iter().zip([head.weight.clone(), head.bias.clone()])
+        });
+        parameters.collect()
+    }
+
+    fn set_parameters(&mut self, mut parameters: BTreeMap<String, Tensor<2>>) {
+        for (number, head) in self.heads.iter_mut().enumerate() {
+            for (name, value) in
+                Head::names(number).into_iter().zip([&mut head.weight, &mut head.bias])
+            {
+                if let Some(new) = parameters.remove(&name) {
+                    *value = new;
+                }
+            }
+        }
+    }
+
+    fn state(&self) -> BTreeMap<String, Tensor<2>> {
+        [(LABELS.to_owned(), self.labels.to_tensor(&self.heads[0].bias.device()))].into()
+    }
+
+    fn restore(&mut self, mut state: BTreeMap<String, Tensor<2>>) {
+        if let Some(labels) = state.remove(LABELS) {
+            self.labels.restore(&labels);
+        }
+    }
+
+    fn has_collapsed(&self, evaluation: &Evaluation) -> bool {
+        evaluation.is_constant() || self.labels.are_few(self.labels.used())
+    }
+
+    fn diagnose(&self, reading: &Reading) -> Option<Finding> {
+        let advice = "lower `optimizer.base_learning_rate` or raise `objective.lambda`";
+        self.labels.diagnose(reading.measure("used_clusters")?, advice)
+    }
+}

@@ -1,0 +1,188 @@
+//! Supervised training in the same loop: cross-entropy of a linear classifier on the representation.
+//!
+//! With `r` the representation of a view, `[n, f]`, and `y` the labels:
+//!
+//! ```text
+//! L = mean over views of mean over labelled images of CE(r Wᵀ + b, y)
+//! ```
+//!
+//! It is the ceiling to hold a method without labels against: same encoder, views, optimizer and
+//! schedule. An image without a label has no part in the loss. The classifier is thrown away with
+//! the run. Source: the ordinary classifier of torchvision's ResNet (`fc`, first weights of PyTorch's
+//! `nn.Linear`). Where it differs from ordinary supervised training: both views of an image are seen
+//! in a step, and the views are those of the other objectives. Numbers in tests:
+//! `reference/objectives_labels.py`.
+
+use std::collections::BTreeMap;
+
+use barlow_nn::Initializer;
+use barlow_nn::collective::CollectiveError;
+use burn::tensor::Tensor;
+
+use crate::by_autodiff::by_autodiff;
+use crate::classification::{accuracy, cross_entropy, targets};
+use crate::gathered::{Gathered, gather_numbers, variation};
+use crate::objective::{Evaluation, Layer, Objective, StepContext, ViewGradients, ViewOutputs};
+use crate::registry::{Entry, Scope, Unfit};
+
+/// The supervised objective.
+pub(crate) static ENTRY: Entry = Entry {
+    name: "supervised",
+    summary: "cross-entropy with the labels of the images",
+    layer: Layer::Representation,
+    constants: &[],
+    preset: include_str!("../../../presets/objectives/supervised.toml"),
+    create: |_, scope| Ok(Box::new(Supervised::new(scope)?)),
+};
+
+const WEIGHT: &str = "classifier.weight";
+const BIAS: &str = "classifier.bias";
+
+/// A linear classifier on the representation.
+#[derive(Debug)]
+struct Supervised {
+    /// `[classes, f]`.
+    weight: Tensor<2>,
+    /// `[1, classes]`.
+    bias: Tensor<2>,
+}
+
+impl Supervised {
+    fn new(scope: &Scope) -> Result<Self, Unfit> {
+        if scope.classes < 2 {
+            return Err(Unfit::Images(format!(
+                "the objective `{}` learns labels of two classes or more, and these images have {}",
+                ENTRY.name,
+                if scope.classes == 0 { "no labels" } else { "one class" },
+            )));
+        }
+        let shape = [scope.classes, scope.dim];
+        let initializer = Initializer::new(scope.seed, scope.device).part(ENTRY.name);
+        Ok(Self {
+            weight: initializer.kaiming_uniform(WEIGHT, shape).val(),
+            bias: initializer.uniform_bias(BIAS, shape).val().reshape([1, scope.classes]),
+        })
+    }
+}
+
+impl Objective for Supervised {
+    fn name(&self) -> &'static str {
+        ENTRY.name
+    }
+
+    fn evaluate(
+        &self,
+        views: &[ViewOutputs],
+        context: &StepContext,
+    ) -> Result<Evaluation, CollectiveError> {
+        let gathered = Gathered::new(views.iter().map(ViewOutputs::online), context.collective)?;
+        let count = views.len();
+        let (classes, device) = (self.weight.dims()[0], self.weight.device());
+        // 0 stands for no label.
+        let labels = context.labels.iter().map(|label| label.map_or(0, |label| label as u64 + 1));
+        let labels = gather_numbers(labels, context.collective, &device)?;
+        let labels: Vec<Option<usize>> =
+            labels.into_iter().map(|label| label.checked_sub(1).map(|label| label as usize)).collect();
+
+        let targets = targets(&labels, classes, &device) / count as f64;
+        let mut inputs = gathered.rows.clone();
+        inputs.extend([self.weight.clone(), self.bias.clone()]);
+        let mut right = 0.0;
+        let (loss, mut gradients) = by_autodiff(inputs, |inputs| {
+            let [views @ .., weight, bias] = inputs else { unreachable!("both were put in") };
+            let targets = targets.autodiff();
+            let of_view = |view: &Tensor<2>| {
+                let scores = view.clone().matmul(weight.clone().transpose()) + bias.clone();
+                right += accuracy(&scores.clone().inner(), &labels);
+                cross_entropy(scores, targets.clone())
+            };
+            views.iter().map(of_view).reduce(|a, b| a + b).expect("a batch has views")
+        });
+        let bias = gradients.pop().expect("of the bias");
+        let weight = gradients.pop().expect("of the weight");
+        let of_view = |gradient| ViewGradients {
+            online: Some(gathered.own(gradient)),
+            prediction: None,
+        };
+        Ok(Evaluation {
+            loss,
+            terms: vec![("cross_entropy", loss)],
+            measures: vec![
+                ("accuracy", right / count as f64),
+                ("variation", variation(&gathered.rows)),
+            ],
+            floor: None,
+            gradients: gradients.into_iter().map(of_view).collect(),
+            parameter_gradients: [(WEIGHT.to_owned(), weight), (BIAS.to_owned(), bias)].into(),
+            fault: None,
+        })
+    }
+
+    fn parameters(&self) -> BTreeMap<String, Tensor<2>> {
+        [(WEIGHT.to_owned(), self.weight.clone()), (BIAS.to_owned(), self.bias.clone())].into()
+    }
+
+    fn set_parameters(&mut self, mut parameters: BTreeMap<String, Tensor<2>>) {
+        self.weight = parameters.remove(WEIGHT).unwrap_or_else(|| self.weight.clone());
+        self.bias = parameters.remove(BIAS).unwrap_or_else(|| self.bias.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use barlow_nn::collective::SingleRank;
+    use barlow_testing::Fixture;
+    use burn::tensor::{Device, TensorData};
+
+    use super::*;
+
+    fn scope(classes: usize, device: &Device) -> Scope<'_> {
+        Scope { dim: 5, batch_size: 4, images: 40, classes, seed: 3, device }
+    }
+
+    #[test]
+    fn images_without_labels_are_refused() {
+        for classes in [0, 1] {
+            let Err(Unfit::Images(reason)) = Supervised::new(&scope(classes, &Device::flex())) else {
+                panic!("{classes} classes");
+            };
+            assert!(reason.contains("two classes or more"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn accuracy_is_pytorchs() {
+        for case in ["small", "odd", "two_classes", "three_views", "unlabelled"] {
+            let fixture = Fixture::open(&format!("objectives/supervised-{case}"));
+            let matrix = |name: &str| {
+                let (shape, values) = fixture.array(name);
+                let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
+                let data = TensorData::new(values, [shape[0], shape[1]]);
+                Tensor::<2>::from_data(data, &Device::flex())
+            };
+            let weight = matrix("parameter.classifier.weight");
+            let objective = Supervised { weight, bias: matrix("parameter.classifier.bias") };
+            let names = (0..).map(|view| format!("view_{view}.online"));
+            let given = fixture.names();
+            let views = names.take_while(|name| given.contains(name)).map(|name| ViewOutputs {
+                online: Some(matrix(&name)),
+                ..ViewOutputs::default()
+            });
+            let labels = fixture.parameter("labels").as_array().expect("labels");
+            let labels: Vec<Option<usize>> =
+                labels.iter().map(|label| label.as_u64().map(|label| label as usize)).collect();
+            let ids: Vec<u64> = (0..labels.len() as u64).collect();
+            let context = StepContext {
+                step: 0,
+                total_steps: 1,
+                seed: 0,
+                ids: &ids,
+                labels: &labels,
+                collective: &SingleRank,
+            };
+            let evaluation =
+                objective.evaluate(&views.collect::<Vec<_>>(), &context).expect("one rank");
+            fixture.assert_close("measure.accuracy", evaluation.measure("accuracy"));
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Two ranks with half of a batch each do what one does with all of it: same loss, same gradients,
+//! and afterwards the same state on both.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Barrier, Mutex};
+
+use barlow_nn::collective::{Collective, CollectiveError, SingleRank};
+use barlow_objectives::{
+    ConstantValue, EpochContext, Objective, ObjectiveConfig, Registry, Scope, StepContext,
+    ViewOutputs,
+};
+use barlow_testing::fill;
+use burn::tensor::{Device, Tensor, TensorData};
+
+const WORLD: usize = 2;
+const N: usize = 8;
+const DIM: usize = 6;
+const IMAGES: usize = 20;
+/// Of the images of the batch, in no order.
+const IDS: [u64; N] = [17, 3, 9, 0, 12, 5, 1, 19];
+
+/// A rank among threads of this process.
+#[derive(Debug, Clone)]
+struct Rank {
+    number: usize,
+    barrier: Arc<Barrier>,
+    rows: Arc<Mutex<[Option<Tensor<2>>; WORLD]>>,
+}
+
+impl Rank {
+    fn all() -> [Self; WORLD] {
+        let (barrier, rows) = (Arc::new(Barrier::new(WORLD)), Arc::default());
+        [0, 1].map(|rank| Self {
+            number: rank,
+            barrier: Arc::clone(&barrier),
+            rows: Arc::clone(&rows),
+        })
+    }
+}
+
+impl Collective for Rank {
+    fn rank(&self) -> usize {
+        self.number
+    }
+
+    fn world(&self) -> usize {
+        WORLD
+    }
+
+    fn sum(&self, tensor: Tensor<1>) -> Result<Tensor<1>, CollectiveError> {
+        let shape = [1, tensor.dims()[0]];
+        Ok(self.gather(tensor.reshape(shape))?.sum_dim(0).flatten(0, 1))
+    }
+
+    fn gather(&self, rows: Tensor<2>) -> Result<Tensor<2>, CollectiveError> {
+        self.rows.lock().expect("no rank panics here")[self.number] = Some(rows);
+        self.barrier.wait();
+        let all = self.rows.lock().expect("no rank panics here").clone();
+        self.barrier.wait();
+        Ok(Tensor::cat(all.into_iter().flatten().collect(), 0))
+    }
+
+    fn broadcast(&self, tensor: Tensor<1>) -> Result<Tensor<1>, CollectiveError> {
+        let length = tensor.dims()[0];
+        Ok(self.gather(tensor.reshape([1, length]))?.slice(0..1).flatten(0, 1))
+    }
+
+    fn barrier(&self) -> Result<(), CollectiveError> {
+        self.barrier.wait();
+        Ok(())
+    }
+
+    fn share(&self) -> Arc<dyn Collective> {
+        Arc::new(self.clone())
+    }
+
+    fn abort(&self, _reason: &str) {}
+}
+
+fn matrix(values: Vec<f32>) -> Tensor<2> {
+    let shape = [values.len() / DIM, DIM];
+    Tensor::from_data(TensorData::new(values, shape), &Device::flex())
+}
+
+fn values(tensor: &Tensor<2>) -> Vec<f32> {
+    tensor.clone().into_data().iter::<f32>().collect()
+}
+
+/// What a step of some rows of the batch gave.
+#[derive(Debug, PartialEq)]
+struct Outcome {
+    loss: f64,
+    /// For each view.
+    gradients: Vec<Vec<f32>>,
+    parameter_gradients: BTreeMap<String, Vec<f32>>,
+    state: BTreeMap<String, Vec<f32>>,
+}
+
+fn outcome(config: &ObjectiveConfig, collective: &dyn Collective) -> Outcome {
+    let device = Device::flex();
+    let scope =
+        Scope { dim: DIM, batch_size: N, images: IMAGES, classes: 4, seed: 5, device: &device };
+    let mut objective: Box<dyn Objective> =
+        Registry::default().create(config, &scope).expect("an objective that fits");
+    let context = EpochContext { epoch: 0, epochs: 3, seed: 5, collective };
+    let mut features = || Ok(matrix(fill("ranks/features", IMAGES * DIM, -1.0, 1.0)));
+    objective.before_epoch(&context, &mut features).expect("all ranks");
+
+    let own = N / collective.world();
+    let rows = collective.rank() * own..(collective.rank() + 1) * own;
+    let view = |view: usize| {
+        let all = matrix(fill(&format!("ranks/view_{view}"), N * DIM, -1.0, 1.0));
+        ViewOutputs { online: Some(all.slice(rows.clone())), ..ViewOutputs::default() }
+    };
+    let views = [view(0), view(1), view(2)];
+    let labels = [Some(3), None, Some(0), Some(1), Some(2), None, None, Some(3)];
+    let context = StepContext {
+        step: 7,
+        total_steps: 9,
+        seed: 5,
+        ids: &IDS[rows.clone()],
+        labels: &labels[rows.clone()],
+        collective,
+    };
+    let evaluation = objective.evaluate(&views, &context).expect("all ranks");
+    objective.after_step(&views, &context).expect("all ranks");
+    let named = |tensors: BTreeMap<String, Tensor<2>>| {
+        tensors.into_iter().map(|(name, tensor)| (name, values(&tensor))).collect()
+    };
+    let gradients = evaluation.gradients.iter();
+    Outcome {
+        loss: evaluation.loss,
+        gradients: gradients.map(|of| values(of.online.as_ref().expect("of each view"))).collect(),
+        parameter_gradients: named(evaluation.parameter_gradients),
+        state: named(objective.state()),
+    }
+}
+
+#[test]
+fn two_ranks_do_what_one_does() {
+    let configs: [(&str, &[(&str, i64)]); 4] = [
+        ("deepcluster", &[("prototypes", 5)]),
+        ("sela", &[("clusters", 5), ("heads", 2)]),
+        ("supervised", &[]),
+        ("swav", &[("prototypes", 5), ("queue", 12), ("frozen_steps", 0)]),
+    ];
+    for (name, constants) in configs {
+        let mut config = ObjectiveConfig { name: name.to_owned(), ..ObjectiveConfig::default() };
+        for (constant, value) in constants {
+            config.constants.set(constant, ConstantValue::Integer(*value));
+        }
+        let one = outcome(&config, &SingleRank);
+        let ranks = Rank::all();
+        let config = &config;
+        let [first, second] = std::thread::scope(|scope| {
+            ranks
+                .each_ref()
+                .map(|rank| scope.spawn(move || outcome(config, rank)))
+                .map(|thread| thread.join().expect("no rank panics"))
+        });
+        assert_eq!(first.loss.to_bits(), one.loss.to_bits(), "{name}");
+        for rank in [&first, &second] {
+            assert_eq!(rank.state, one.state, "{name}");
+            assert_eq!(rank.parameter_gradients, one.parameter_gradients, "{name}");
+        }
+        for (view, expected) in one.gradients.iter().enumerate() {
+            let found = [first.gradients[view].clone(), second.gradients[view].clone()].concat();
+            assert_eq!(&found, expected, "{name}, view {view}");
+            assert!(found.iter().any(|&gradient| gradient != 0.0), "{name}, view {view}");
+        }
+    }
+}
