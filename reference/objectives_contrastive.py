@@ -93,7 +93,7 @@ def moco_case(name: str, n: int, d: int, length: int, pointer: int, constants: d
         torch.tensor(inputs["view_1.target"], dtype=torch.float64)).numpy()
     temperature = constants.get("temperature", 0.2)
     return fixture("moco", name, (n, d), inputs, lambda given: moco(given, temperature), kind=kind,
-                   constants=constants, more={
+                   constants={"batch_norm_groups": 1, **constants}, more={
                        "state_after.queue": after,
                        "state_after.pointer": np.full((1, 1), float((pointer + n) % length)),
                    })

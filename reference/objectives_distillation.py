@@ -56,14 +56,15 @@ def fixtures() -> Iterator[Fixture]:
     """BYOL, SimSiam with and without stop-gradient, the moving average."""
     for name, n, d, kind in CASES:
         inputs = views(f"byol/{name}", n, d, parts=("online", "prediction", "target"), kind=kind)
-        yield fixture("byol", name, (n, d), inputs, byol, kind=kind)
+        predictor = {"predictor": f"8-{d}"}
+        yield fixture("byol", name, (n, d), inputs, byol, kind=kind, constants=predictor)
         inputs = views(f"simsiam/{name}", n, d, parts=("online", "prediction"), kind=kind)
         yield fixture("simsiam", name, (n, d), inputs, lambda given: simsiam(given, True),
-                      kind=kind)
+                      kind=kind, constants=predictor)
         inputs = views(f"simsiam/no_stop_gradient_{name}", n, d, parts=("online", "prediction"),
                        kind=kind)
         yield fixture("simsiam", f"no_stop_gradient_{name}", (n, d), inputs,
                       lambda given: simsiam(given, False), kind=kind,
-                      constants={"stop_gradient": False})
+                      constants={"stop_gradient": False, **predictor})
     yield momentum_fixture("ten_steps", 0.9)
     yield momentum_fixture("ten_steps_slow", 0.99)

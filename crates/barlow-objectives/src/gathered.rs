@@ -84,3 +84,18 @@ pub(crate) fn unit(rows: Tensor<2>) -> Tensor<2> {
     let squares = (rows.clone() * rows.clone()).sum_dim(1);
     rows / squares.clamp_min(1e-24).sqrt()
 }
+
+/// How far directions deviate between images, as a share of what independent dimensions do, the least
+/// of several outputs: the measure `spread`, the mean over dimensions of the deviation of unit rows,
+/// times `sqrt(d)`. 1 where dimensions are independent and centred, 0 where all rows point the same
+/// way, whatever their lengths (Chen and He, 2020, figure 2).
+pub(crate) fn spread(outputs: &[Tensor<2>]) -> f64 {
+    let of = |rows: &Tensor<2>| {
+        let directions = unit(rows.clone());
+        let centred = directions.clone() - directions.mean_dim(0);
+        let deviations = (centred.clone() * centred).mean_dim(0).sqrt();
+        let d = deviations.dims()[1] as f64;
+        host_sum(&deviations) / d.sqrt()
+    };
+    outputs.iter().map(of).fold(f64::INFINITY, f64::min)
+}

@@ -7,9 +7,11 @@
 mod by_autodiff;
 mod classification;
 mod constants;
+mod contrast;
 mod gathered;
 mod image_labels;
 mod objective;
+mod prediction;
 mod registry;
 mod sinkhorn;
 mod standardise;
@@ -26,8 +28,13 @@ macro_rules! objectives {
 
 objectives! {
     barlow_twins,
+    byol,
     deepcluster,
+    infonce,
+    moco,
     sela,
+    simclr,
+    simsiam,
     supervised,
     swav,
 }
