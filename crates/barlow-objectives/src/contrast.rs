@@ -91,12 +91,10 @@ mod tests {
 
     #[test]
     fn ties_are_not_right() {
-        let found = accuracy(tensor([[1.0], [0.5], [0.3], [2.0]]), tensor([
-            [0.0, 0.9],
-            [0.5, 0.0],
-            [0.4, 0.0],
-            [1.0, 1.0],
-        ]));
+        let found = accuracy(
+            tensor([[1.0], [0.5], [0.3], [2.0]]),
+            tensor([[0.0, 0.9], [0.5, 0.0], [0.4, 0.0], [1.0, 1.0]]),
+        );
         assert!((found - 0.5).abs() < 1e-12, "{found}");
     }
 

@@ -136,6 +136,7 @@ impl Objective for MoCo {
             predictor: None,
             target: Some(Target { views: Views::Only(KEY), is_shuffled: true }),
             batch_norm_groups: self.batch_norm_groups,
+            most_views: Some(2),
         }
     }
 

@@ -90,8 +90,8 @@ fn values(tensor: &Tensor<2>) -> Vec<f32> {
 #[derive(Debug, PartialEq)]
 struct Outcome {
     loss: f64,
-    /// For each view.
-    gradients: Vec<Vec<f32>>,
+    /// For the online output of each view, and for its prediction.
+    gradients: Vec<[Option<Vec<f32>>; 2]>,
     parameter_gradients: BTreeMap<String, Vec<f32>>,
     state: BTreeMap<String, Vec<f32>>,
 }
@@ -108,9 +108,14 @@ fn outcome(config: &ObjectiveConfig, collective: &dyn Collective) -> Outcome {
 
     let own = N / collective.world();
     let rows = collective.rank() * own..(collective.rank() + 1) * own;
-    let view = |view: usize| {
-        let all = matrix(fill(&format!("ranks/view_{view}"), N * DIM, -1.0, 1.0));
-        ViewOutputs { online: Some(all.slice(rows.clone())), ..ViewOutputs::default() }
+    let output = |name: String| {
+        let all = matrix(fill(&format!("ranks/{name}"), N * DIM, -1.0, 1.0));
+        Some(all.slice(rows.clone()))
+    };
+    let view = |view: usize| ViewOutputs {
+        online: output(format!("view_{view}")),
+        prediction: output(format!("prediction_{view}")),
+        target: output(format!("target_{view}")),
     };
     let views = [view(0), view(1), view(2)];
     let labels = [Some(3), None, Some(0), Some(1), Some(2), None, None, Some(3)];
@@ -130,7 +135,9 @@ fn outcome(config: &ObjectiveConfig, collective: &dyn Collective) -> Outcome {
     let gradients = evaluation.gradients.iter();
     Outcome {
         loss: evaluation.loss,
-        gradients: gradients.map(|of| values(of.online.as_ref().expect("of each view"))).collect(),
+        gradients: gradients
+            .map(|of| [&of.online, &of.prediction].map(|of| of.as_ref().map(values)))
+            .collect(),
         parameter_gradients: named(evaluation.parameter_gradients),
         state: named(objective.state()),
     }
@@ -138,16 +145,24 @@ fn outcome(config: &ObjectiveConfig, collective: &dyn Collective) -> Outcome {
 
 #[test]
 fn two_ranks_do_what_one_does() {
-    let configs: [(&str, &[(&str, i64)]); 4] = [
-        ("deepcluster", &[("prototypes", 5)]),
-        ("sela", &[("clusters", 5), ("heads", 2)]),
-        ("supervised", &[]),
-        ("swav", &[("prototypes", 5), ("queue", 12), ("frozen_steps", 0)]),
+    let number = |name, value| (name, ConstantValue::Integer(value));
+    let predictor = || ("predictor", ConstantValue::Text("8-6".into()));
+    let configs = [
+        ("byol", vec![predictor()]),
+        ("deepcluster", vec![number("prototypes", 5)]),
+        ("infonce", vec![]),
+        ("moco", vec![number("queue", 16), number("batch_norm_groups", 1)]),
+        ("sela", vec![number("clusters", 5), number("heads", 2)]),
+        ("simclr", vec![]),
+        ("simsiam", vec![predictor()]),
+        ("simsiam", vec![predictor(), ("stop_gradient", ConstantValue::Boolean(false))]),
+        ("supervised", vec![]),
+        ("swav", vec![number("prototypes", 5), number("queue", 12), number("frozen_steps", 0)]),
     ];
     for (name, constants) in configs {
         let mut config = ObjectiveConfig { name: name.to_owned(), ..ObjectiveConfig::default() };
         for (constant, value) in constants {
-            config.constants.set(constant, ConstantValue::Integer(*value));
+            config.constants.set(constant, value);
         }
         let one = outcome(&config, &SingleRank);
         let ranks = Rank::all();
@@ -163,10 +178,14 @@ fn two_ranks_do_what_one_does() {
             assert_eq!(rank.state, one.state, "{name}");
             assert_eq!(rank.parameter_gradients, one.parameter_gradients, "{name}");
         }
-        for (view, expected) in one.gradients.iter().enumerate() {
-            let found = [first.gradients[view].clone(), second.gradients[view].clone()].concat();
-            assert_eq!(&found, expected, "{name}, view {view}");
-            assert!(found.iter().any(|&gradient| gradient != 0.0), "{name}, view {view}");
+        let halves = first.gradients.iter().flatten().zip(second.gradients.iter().flatten());
+        let whole: Vec<_> = one.gradients.iter().flatten().collect();
+        assert!(whole.iter().any(|gradient| gradient.is_some()), "{name}");
+        for (place, (halves, expected)) in halves.zip(whole).enumerate() {
+            let found = halves.0.clone().zip(halves.1.clone()).map(|(a, b)| [a, b].concat());
+            assert_eq!(&found, expected, "{name}, output {place}");
+            let is_used = |found: &Vec<f32>| found.iter().any(|&gradient| gradient != 0.0);
+            assert!(found.is_none_or(|found| is_used(&found)), "{name}, output {place}");
         }
     }
 }

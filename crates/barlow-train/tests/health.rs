@@ -9,12 +9,12 @@ use barlow_data::source::{Source, Synthetic};
 use barlow_data::views::{RangeConfig, ViewConfig, ViewPipeline, ViewPipelineConfig};
 use barlow_nn::collective::SingleRank;
 use barlow_nn::{EncoderName, Stem};
-use barlow_objectives::{ConstantValue, Finding, Registry, Verdict};
+use barlow_objectives::{ConstantValue, Finding, ObjectiveConfig, Registry, Verdict};
 use barlow_train::event::{Event, Observer};
 use barlow_train::probe::Probe;
 use barlow_train::run::{End, Run, TrainError, train};
 use barlow_train::run_directory::{OpenMode, RunDirectory};
-use barlow_train::settings::Settings;
+use barlow_train::settings::{OptimizerName, Settings};
 use burn::tensor::Device;
 
 /// A run that learns within seconds: 5 epochs of 8 steps, λ a few times 1/d.
@@ -196,10 +196,39 @@ fn constant_embeddings_are_collapsed() {
     assert_all(&verdicts, Verdict::Collapsed);
 }
 
+/// `SimSiam` without the last batch norm, which would keep embeddings apart by force, at a rate that
+/// shows within seconds what comes of it.
+fn simsiam(stop_gradient: bool) -> Vec<Finding> {
+    let mut settings = ordinary();
+    settings.objective = ObjectiveConfig { name: "simsiam".to_owned(), ..Default::default() };
+    let constants = &mut settings.objective.constants;
+    constants.set("predictor", ConstantValue::Text("16-64".into()));
+    constants.set("stop_gradient", ConstantValue::Boolean(stop_gradient));
+    settings.optimizer.name = OptimizerName::Sgd;
+    settings.optimizer.base_learning_rate = 2.0;
+    settings.optimizer.base_learning_rate_biases = 2.0;
+    settings.schedule.epochs = 4;
+    verdicts_of(&settings)
+}
+
+#[test]
+fn simsiam_without_stop_gradient_is_collapsed_since_a_step_that_is_named() {
+    let verdicts = simsiam(false);
+    let last = verdicts.last().expect("four epochs");
+    assert_eq!(last.verdict, Verdict::Collapsed, "{verdicts:#?}");
+    assert!(last.since_step.is_some_and(|step| (8..32).contains(&step)), "{last:#?}");
+    assert!(last.reason.contains("set `objective.stop_gradient` to true"), "{last:#?}");
+}
+
+#[test]
+fn simsiam_with_stop_gradient_is_healthy_where_it_collapses_without() {
+    assert_all(&simsiam(true), Verdict::Healthy);
+}
+
 #[test]
 fn numbers_that_are_not_finite_end_the_run_with_the_last_good_state_kept() {
     let mut settings = ordinary();
-    settings.optimizer.name = barlow_train::settings::OptimizerName::Sgd;
+    settings.optimizer.name = OptimizerName::Sgd;
     settings.optimizer.base_learning_rate = 1e30;
     settings.schedule.warmup_epochs = 0;
     let folder = tempfile::tempdir().expect("a folder");
