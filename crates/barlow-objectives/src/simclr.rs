@@ -106,6 +106,6 @@ impl Objective for SimClr {
     }
 
     fn diagnose(&self, reading: &Reading) -> Option<Finding> {
-        contrast::diagnose(reading, reading.batch_size)
+        contrast::diagnose(reading, (2 * reading.batch_size).saturating_sub(1))
     }
 }
