@@ -185,7 +185,9 @@ fn two_ranks_do_what_one_does() {
             let found = halves.0.clone().zip(halves.1.clone()).map(|(a, b)| [a, b].concat());
             assert_eq!(&found, expected, "{name}, output {place}");
             let is_used = |found: &Vec<f32>| found.iter().any(|&gradient| gradient != 0.0);
-            assert!(found.is_none_or(|found| is_used(&found)), "{name}, output {place}");
+            // Both outputs of the large views; a small one may be nobody's target.
+            let is_large = place < 4;
+            assert!(!is_large || found.is_none_or(|found| is_used(&found)), "{name}, {place}");
         }
     }
 }
