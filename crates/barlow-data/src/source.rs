@@ -195,6 +195,7 @@ impl SourceSpec {
             }
             _ if has_patterns => return Err(SourceError::NoPaths { spec: self.clone() }),
             Self::Synthetic { images, seed } => Arc::new(Synthetic::new(*images, *seed)),
+            Self::Tinted { images, seed } => Arc::new(Synthetic::tinted(*images, *seed)),
             Self::FashionMnist { split } => {
                 Arc::new(fashion_mnist::open(*split, &options.data_folders)?)
             }

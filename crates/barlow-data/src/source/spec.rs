@@ -9,6 +9,7 @@
 //!      | cifar10:DIR[:train|:test]
 //!      | cifar100:DIR[:train|:test]
 //!      | synthetic[:N[:SEED]]
+//!      | tinted[:N[:SEED]]                  the same with colours that tell the class
 //!      | mix:WEIGHT*SRC{,WEIGHT*SRC}         none of them a mix itself
 //! ```
 //!
@@ -44,6 +45,13 @@ const COMPRESSED: [&str; 10] = [
 pub enum SourceSpec {
     /// `synthetic[:N[:SEED]]`: images that are drawn, not read.
     Synthetic {
+        /// How many.
+        images: usize,
+        /// Which ones.
+        seed: u64,
+    },
+    /// `tinted[:N[:SEED]]`: the same images, each with a tint that depends on its class.
+    Tinted {
         /// How many.
         images: usize,
         /// Which ones.
@@ -184,9 +192,14 @@ impl SourceSpec {
         };
         let wrong = |expected| SpecError::WrongForm { spec: spec.to_owned(), expected };
         match kind {
-            "synthetic" => {
-                synthetic(rest).ok_or_else(|| wrong("synthetic[:N[:SEED]], N at least 1"))
-            }
+            "synthetic" => match synthetic(rest) {
+                Some((images, seed)) => Ok(Self::Synthetic { images, seed }),
+                None => Err(wrong("synthetic[:N[:SEED]], N at least 1")),
+            },
+            "tinted" => match synthetic(rest) {
+                Some((images, seed)) => Ok(Self::Tinted { images, seed }),
+                None => Err(wrong("tinted[:N[:SEED]], N at least 1")),
+            },
             "fashion-mnist" => match rest {
                 None | Some("train") => Ok(Self::FashionMnist { split: Split::Train }),
                 Some("test") => Ok(Self::FashionMnist { split: Split::Test }),
@@ -221,7 +234,7 @@ impl SourceSpec {
     /// The kind of source, by which a preset can be chosen.
     pub fn kind(&self) -> SourceKind {
         match self {
-            Self::Synthetic { .. } => SourceKind::Synthetic,
+            Self::Synthetic { .. } | Self::Tinted { .. } => SourceKind::Synthetic,
             Self::FashionMnist { .. } => SourceKind::FashionMnist,
             Self::Directory { .. } => SourceKind::Directory,
             Self::List { .. } => SourceKind::List,
@@ -255,6 +268,7 @@ impl fmt::Display for SourceSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Synthetic { images, seed } => write!(f, "synthetic:{images}:{seed}"),
+            Self::Tinted { images, seed } => write!(f, "tinted:{images}:{seed}"),
             Self::FashionMnist { split: Split::Train } => f.write_str("fashion-mnist:train"),
             Self::FashionMnist { split: Split::Test } => f.write_str("fashion-mnist:test"),
             Self::Directory { path } | Self::List { path } => write!(f, "{}", path.display()),
@@ -286,19 +300,15 @@ impl fmt::Display for SourceSpec {
     }
 }
 
-fn synthetic(rest: Option<&str>) -> Option<SourceSpec> {
-    let Some(rest) = rest else {
-        return Some(SourceSpec::Synthetic {
-            images: Synthetic::DEFAULT_IMAGES,
-            seed: DEFAULT_SEED,
-        });
-    };
+/// How many images, and which.
+fn synthetic(rest: Option<&str>) -> Option<(usize, u64)> {
+    let Some(rest) = rest else { return Some((Synthetic::DEFAULT_IMAGES, DEFAULT_SEED)) };
     let (images, seed) = match rest.split_once(':') {
         Some((images, seed)) => (images, seed.parse().ok()?),
         None => (rest, DEFAULT_SEED),
     };
     let images = images.parse().ok().filter(|&images| images > 0)?;
-    Some(SourceSpec::Synthetic { images, seed })
+    Some((images, seed))
 }
 
 fn idx(rest: &str) -> Option<SourceSpec> {
@@ -360,6 +370,7 @@ mod tests {
         let path = PathBuf::from;
         let train = SourceSpec::FashionMnist { split: Split::Train };
         let synthetic = |images, seed| SourceSpec::Synthetic { images, seed };
+        let tinted = |images, seed| SourceSpec::Tinted { images, seed };
         let idx = |labels| SourceSpec::Idx { images: path("a.gz"), labels };
         let cifar =
             |folder, classes, split| SourceSpec::Cifar { folder: path(folder), classes, split };
@@ -373,6 +384,8 @@ mod tests {
             ("synthetic", synthetic(Synthetic::DEFAULT_IMAGES, 0), SourceKind::Synthetic),
             ("synthetic:7", synthetic(7, 0), SourceKind::Synthetic),
             ("synthetic:7:9", synthetic(7, 9), SourceKind::Synthetic),
+            ("tinted", tinted(Synthetic::DEFAULT_IMAGES, 0), SourceKind::Synthetic),
+            ("tinted:7:9", tinted(7, 9), SourceKind::Synthetic),
             ("fashion-mnist", train.clone(), SourceKind::FashionMnist),
             ("fashion-mnist:train", train, SourceKind::FashionMnist),
             (
@@ -426,6 +439,8 @@ mod tests {
             "synthetic:-1",
             "synthetic:5:",
             "synthetic:5:6:7",
+            "tinted:0",
+            "tinted:5:",
             "fashion-mnist:foo",
             "fashion-mnist:",
             "idx",

@@ -14,6 +14,7 @@
 
 mod pattern;
 mod scene;
+mod tint;
 
 use barlow_random::Key;
 
@@ -38,11 +39,12 @@ use crate::decode::ImageError;
 pub struct Synthetic {
     images: usize,
     seed: u64,
+    is_tinted: bool,
     classes: Vec<String>,
 }
 
 impl Synthetic {
-    /// Which images these are; changes whenever a pixel of any of them does.
+    /// Which images these are, tinted or not; changes whenever a pixel of any of them does.
     pub const VERSION: u32 = 1;
 
     /// How many images there are where no number is given.
@@ -51,10 +53,19 @@ impl Synthetic {
     /// What the random numbers are for, in the key of every image's stream.
     const PURPOSE: u64 = u64::from_be_bytes(*b"syntheti");
 
+    /// The same for every image's tint.
+    const TINT_PURPOSE: u64 = u64::from_be_bytes(*b"synttint");
+
     /// The first `images` images of the endless sequence that belongs to `seed`.
     pub fn new(images: usize, seed: u64) -> Self {
         let classes = Pattern::ALL.iter().map(|pattern| pattern.name().to_owned()).collect();
-        Self { images, seed, classes }
+        Self { images, seed, is_tinted: false, classes }
+    }
+
+    /// The same images, each with a tint that depends on its class: for studies of what is learnt
+    /// from colour alone, which tells most of these classes.
+    pub fn tinted(images: usize, seed: u64) -> Self {
+        Self { is_tinted: true, ..Self::new(images, seed) }
     }
 
     /// The class of an image: position modulo ten, so that every stretch of images is balanced.
@@ -69,13 +80,19 @@ impl Source for Synthetic {
     }
 
     fn load(&self, id: usize) -> Result<DecodedImage, ImageError> {
-        let key = Key {
+        let key = |purpose| Key {
             seed: self.seed,
-            purpose: Self::PURPOSE,
+            purpose,
             epoch: u64::from(Self::VERSION),
             position: id as u64,
         };
-        Ok(scene::draw(Pattern::ALL[Self::class(id)], &mut key.stream()).into())
+        let class = Self::class(id);
+        let tint = if self.is_tinted {
+            tint::draw(class, Pattern::ALL.len(), &mut key(Self::TINT_PURPOSE).stream())
+        } else {
+            [0.0; 3]
+        };
+        Ok(scene::draw(Pattern::ALL[class], tint, &mut key(Self::PURPOSE).stream()).into())
     }
 
     fn name(&self, id: usize) -> String {
@@ -91,7 +108,8 @@ impl Source for Synthetic {
     }
 
     fn fingerprint(&self) -> String {
-        format!("synthetic:{}:version {}, seed {}", self.images, Self::VERSION, self.seed)
+        let kind = if self.is_tinted { "tinted" } else { "synthetic" };
+        format!("{kind}:{}:version {}, seed {}", self.images, Self::VERSION, self.seed)
     }
 }
 

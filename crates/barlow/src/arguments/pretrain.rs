@@ -16,7 +16,8 @@ pub struct PretrainArguments {
         long,
         value_name = "SRC",
         help = "Images: a directory, a list file (.txt, .csv, .jsonl), fashion-mnist[:train|:test], \
-                idx:IMAGES[,LABELS] or synthetic[:N[:SEED]] [default: built-in synthetic images]"
+                idx:IMAGES[,LABELS], synthetic[:N[:SEED]] or tinted[:N[:SEED]] [default: built-in \
+                synthetic images]"
     )]
     pub data: Option<String>,
     /// Where the run is written [default: the first free runs/PRESET-NNN]

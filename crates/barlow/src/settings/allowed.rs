@@ -74,8 +74,9 @@ impl Kind {
                 let or_empty = if may_be_empty { ", or nothing" } else { "" };
                 format!(
                     "a directory, a list file (.txt, .csv, .jsonl), tar shards (`a-{{000..099}}.tar`), \
-                     `synthetic[:N[:SEED]]`, `fashion-mnist[:train|:test]`, `idx:IMAGES[,LABELS]`, \
-                     `cifar10:DIR[:train|:test]`, `cifar100:...` or a mix of these{or_empty}"
+                     `synthetic[:N[:SEED]]`, `tinted[:N[:SEED]]`, `fashion-mnist[:train|:test]`, \
+                     `idx:IMAGES[,LABELS]`, `cifar10:DIR[:train|:test]`, `cifar100:...` or a mix of \
+                     these{or_empty}"
                 )
             }
             Self::Widths { may_be_empty } => {

@@ -36,7 +36,8 @@ const BEFORE_VIEWS: &[Row] = &[
     (
         "data.source",
         Kind::Source { may_be_empty: false },
-        "images: a directory, a list file, `synthetic[:N[:SEED]]`, `fashion-mnist`, `idx:IMAGES`",
+        "images: a directory, a list file, `synthetic[:N[:SEED]]`, `tinted[:N[:SEED]]`, `fashion-mnist`, \
+         `idx:IMAGES`",
     ),
     ("data.include", Kind::Patterns, "paths that are wanted, as `*.png`; [] for all"),
     ("data.exclude", Kind::Patterns, "paths that are not wanted, as `thumbnails/`"),

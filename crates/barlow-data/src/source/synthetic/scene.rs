@@ -47,14 +47,14 @@ const LIGHT: f64 = 30.0;
 /// Cells of the warp and of the light in a row, and rows.
 const CELLS: usize = 3;
 
-/// How far a channel's mean over the image is from the middle, at most, in levels.
-const TINT: f64 = 3.0;
+/// How far a channel's mean over an image without a tint is from the middle, at most, in levels.
+const CAST: f64 = 3.0;
 
 /// The most that the grain spans from lowest to highest, in levels.
 const GRAIN: f64 = 12.0;
 
-/// Draws one image, 32 x 32 pixels, red, green and blue.
-pub(super) fn draw(pattern: Pattern, stream: &mut Stream) -> Image {
+/// Draws one image, 32 x 32 pixels, red, green and blue, whose channels' means are moved by `tint`.
+pub(super) fn draw(pattern: Pattern, tint: [f32; 3], stream: &mut Stream) -> Image {
     let pose = Pose::random(stream);
     let warp = Field::<2>::random(WARP_PX, stream);
     let light = Field::<3>::random(LIGHT, stream);
@@ -78,9 +78,9 @@ pub(super) fn draw(pattern: Pattern, stream: &mut Stream) -> Image {
             sum[channel] += colour[channel];
         }
     }
-    let base = sum.map(|sum| {
-        let mean = 127.5 + stream.uniform(-TINT, TINT) as f32;
-        mean - sum / canvas.len() as f32
+    let base: [f32; 3] = std::array::from_fn(|channel| {
+        let mean = 127.5 + stream.uniform(-CAST, CAST) as f32 + tint[channel];
+        mean - sum[channel] / canvas.len() as f32
     });
     let mut image = Image::new(SIZE, SIZE, 3);
     for (pixel, colour) in image.pixels.chunks_exact_mut(3).zip(&canvas) {

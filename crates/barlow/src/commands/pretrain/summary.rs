@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use barlow_data::source::{SourceKind, SourceSpec};
+use barlow_data::source::SourceSpec;
 use barlow_train::run::{End, Outcome};
 use barlow_train::settings::Settings;
 use serde_json::json;
@@ -72,15 +72,18 @@ pub(super) fn print(
 fn knn_sources(settings: &Settings, has_labels: bool) -> (&str, &str) {
     const UNKNOWN: &str = "LABELLED_IMAGES";
     let source = settings.data.source.as_str();
-    let is_synthetic = SourceSpec::parse(source).is_ok_and(|s| s.kind() == SourceKind::Synthetic);
+    let drawn = match SourceSpec::parse(source) {
+        Ok(SourceSpec::Synthetic { .. }) => "synthetic:1000:1",
+        Ok(SourceSpec::Tinted { .. }) => "tinted:1000:1",
+        _ => UNKNOWN,
+    };
     let train = match settings.probe.train.as_str() {
         "" if has_labels => source,
         "" => UNKNOWN,
         spec => spec,
     };
     let test = match settings.probe.test.as_str() {
-        "" if is_synthetic => "synthetic:1000:1",
-        "" => UNKNOWN,
+        "" => drawn,
         spec => spec,
     };
     (train, test)
