@@ -21,7 +21,7 @@ from fixture import DATA
 # Each is a module here with `fixtures()`, and a folder below data/.
 AREAS = [
     "objective", "optimizer", "schedule", "encoder", "model", "supervised", "features",
-    "evaluation", "objectives",
+    "evaluation", "objectives", "heads",
 ]
 
 
