@@ -15,16 +15,19 @@
 //! ∂L/∂A = (2/n) (c - 1) ∘ B + λ ((2/n) B Cᵀ - (2/n) c ∘ B),    B Cᵀ = (BBᵀ) A / n
 //! ```
 //!
-//! With more than two views, the mean of L over pairs (module `views`).
+//! With more than two views, the mean of L over pairs (module `views`). The variants of the paper's
+//! ablations, which its constants choose, are in the module `variant`.
 //!
 //! Source: paper equations 1 and 2, official main.py (plain sums, no scale). Where we differ: the
 //! gradient is that of the global loss, while the official all-reduce leaves each rank with its own
 //! share of it, 1/ranks once averaged. Numbers in tests: `reference/objective.py`.
 
 mod kernels;
+mod normalization;
 mod operations;
 #[cfg(test)]
 mod tests;
+mod variant;
 mod views;
 
 use std::collections::BTreeMap;
@@ -33,25 +36,73 @@ use barlow_nn::collective::CollectiveError;
 use burn::tensor::Tensor;
 
 use crate::constants::{Bounds, Constant};
+use crate::cross_correlation::Health;
+use crate::gathered::Gathered;
 use crate::objective::{
-    Evaluation, Finding, Layer, Objective, Reading, StepContext, Verdict, ViewGradients, ViewOutputs,
+    Evaluation, Finding, Layer, Objective, Reading, StepContext, ViewGradients,
+    ViewOutputs,
 };
 use crate::registry::Entry;
+use variant::Variant;
 
 /// Barlow Twins.
 pub(crate) static ENTRY: Entry = Entry {
     name: "barlow-twins",
     summary: "cross-correlation of two views' embeddings to the identity",
     layer: Layer::Embedding,
-    constants: &[Constant::number(
-        "lambda",
-        BarlowTwins::LAMBDA,
-        Bounds::from_to(0.0, 1e6),
-        "weight of the redundancy-reduction term",
-    )],
+    constants: &[
+        Constant::number(
+            "lambda",
+            BarlowTwins::LAMBDA,
+            Bounds::from_to(0.0, 1e6),
+            "weight of the redundancy-reduction term",
+        ),
+        Constant::number(
+            "invariance_weight",
+            1.0,
+            Bounds::from_to(0.0, 1e6),
+            "weight of the invariance term",
+        ),
+        Constant::choice(
+            "normalization",
+            &["batch", "features", "none"],
+            "embeddings: standardised over the batch, then also along features, or only centred",
+        ),
+        Constant::choice(
+            "redundancy",
+            &["cross", "auto"],
+            "what is decorrelated: one view from the other, or each with itself",
+        ),
+        Constant::choice("loss", &["squares", "cross-entropy"], "what correlations cost"),
+        Constant::number(
+            "temperature",
+            variant::TEMPERATURE,
+            Bounds::from_to(1e-3, 1e3),
+            "what similarities are divided by",
+        ),
+        Constant::boolean("stop_gradient", false, "whether one side gets no gradient"),
+        Constant::widths("predictor", "", "widths of a perceptron behind the embedding"),
+        Constant::boolean(
+            "averaged_target",
+            false,
+            "whether each view is compared with the other's output of an averaged network",
+        ),
+        Constant::number(
+            "target_momentum",
+            variant::TARGET_MOMENTUM,
+            Bounds::from_to(0.0, 1.0),
+            "share of the averaged network that a step keeps",
+        ),
+    ],
     // The presets for kinds of images are its recipes.
     preset: "",
-    create: |constants, _| Ok(Box::new(BarlowTwins::new(constants.number("lambda")))),
+    create: |constants, scope| {
+        let variant = Variant::new(constants, scope)?;
+        Ok(match variant.plain() {
+            Some(plain) => Box::new(plain),
+            None => Box::new(variant),
+        })
+    },
 };
 
 /// How the sum of squared cross-correlations is computed.
@@ -105,7 +156,12 @@ impl BarlowTwins {
     /// The loss that perfectly decorrelated embeddings still have, `λ d (d-1) / n`: a correlation
     /// over `n` images that should be 0 has variance `1/n`.
     pub fn floor(&self, n: usize, d: usize) -> f64 {
-        self.lambda * d as f64 * (d as f64 - 1.0) / n as f64
+        self.health().floor(n, d)
+    }
+
+    fn health(self) -> Health {
+        let lambda = ("objective.lambda", self.lambda);
+        Health { invariance_weight: 1.0, lambda, has_floor: true }
     }
 
     /// Loss and gradients for the embeddings of two views, in the given form.
@@ -125,6 +181,39 @@ impl BarlowTwins {
     }
 }
 
+impl BarlowTwins {
+    /// Loss, terms, measures and gradients for all rows of the embeddings of two views or more, each
+    /// `[n, d]`.
+    ///
+    /// # Panics
+    /// If there are fewer than two views.
+    pub(crate) fn evaluate_rows(self, embeddings: &[Tensor<2>]) -> Evaluation {
+        let [n, d] = embeddings[0].dims();
+        let result = self.loss_of_views(embeddings);
+        let gradients = result.gradients.into_iter();
+        let off_diagonal = (d * d.saturating_sub(1)).max(1) as f64;
+        let squares = result.redundancy_reduction_term.max(0.0);
+        Evaluation {
+            loss: result.loss,
+            terms: vec![
+                ("invariance", result.invariance_term),
+                ("redundancy_reduction", result.redundancy_reduction_term),
+            ],
+            measures: vec![
+                ("mean_diagonal", result.mean_diagonal),
+                ("rms_off_diagonal", (squares / off_diagonal).sqrt()),
+                ("variation", result.variation),
+            ],
+            floor: Some(self.floor(n, d)),
+            gradients: gradients
+                .map(|gradient| ViewGradients { online: Some(gradient), prediction: None })
+                .collect(),
+            parameter_gradients: BTreeMap::new(),
+            fault: None,
+        }
+    }
+}
+
 impl Objective for BarlowTwins {
     fn name(&self) -> &'static str {
         ENTRY.name
@@ -135,69 +224,20 @@ impl Objective for BarlowTwins {
         views: &[ViewOutputs],
         context: &StepContext,
     ) -> Result<Evaluation, CollectiveError> {
-        let own_rows = views[0].online().dims()[0];
-        let collective = context.collective;
-        let embeddings = views.iter().map(|view| collective.gather(view.online()));
-        let embeddings: Vec<Tensor<2>> = embeddings.collect::<Result<_, _>>()?;
-        let [n, d] = embeddings[0].dims();
-        let result = self.loss_of_views(&embeddings);
-        let first = collective.rank() * own_rows;
-        let gradients = result.gradients.into_iter().map(|gradient| ViewGradients {
-            online: Some(gradient.slice(first..first + own_rows)),
-            prediction: None,
-        });
-        let off_diagonal = (d * d.saturating_sub(1)).max(1) as f64;
-        Ok(Evaluation {
-            loss: result.loss,
-            terms: vec![
-                ("invariance", result.invariance_term),
-                ("redundancy_reduction", result.redundancy_reduction_term),
-            ],
-            measures: vec![
-                ("mean_diagonal", result.mean_diagonal),
-                (
-                    "rms_off_diagonal",
-                    (result.redundancy_reduction_term.max(0.0) / off_diagonal).sqrt(),
-                ),
-                ("variation", result.variation),
-            ],
-            floor: Some(self.floor(n, d)),
-            gradients: gradients.collect(),
-            parameter_gradients: BTreeMap::new(),
-            fault: None,
-        })
+        let online = views.iter().map(ViewOutputs::online);
+        let gathered = Gathered::new(online, context.collective)?;
+        let mut evaluation = self.evaluate_rows(&gathered.rows);
+        for gradients in &mut evaluation.gradients {
+            gradients.online = gradients.online.take().map(|gradient| gathered.own(gradient));
+        }
+        Ok(evaluation)
+    }
+
+    fn has_collapsed(&self, evaluation: &Evaluation) -> bool {
+        self.health().has_collapsed(evaluation)
     }
 
     fn diagnose(&self, reading: &Reading) -> Option<Finding> {
-        let (n, d) = (reading.batch_size, reading.dim);
-        let floor = self.floor(n, d);
-        // The invariance term is at most about d. Where chance correlations alone cost more, the
-        // batch, not the images, decides the loss.
-        if floor > d as f64 {
-            return Some(Finding::new(
-                Verdict::BatchTooSmall,
-                format!(
-                    "with {n} images in a batch, chance correlations between {d} dimensions cost \
-                     {floor:.0} (λ·d·(d-1)/n), more than the whole invariance term can ({d}); use \
-                     batches of at least {} images or a projector of at most {} dimensions",
-                    (self.lambda * d as f64).ceil(),
-                    ((n as f64 / self.lambda) as usize).max(1),
-                ),
-            ));
-        }
-        let off_diagonal = reading.measure("rms_off_diagonal")?;
-        let chance = 1.0 / (n as f64).sqrt();
-        (off_diagonal > REDUNDANT && off_diagonal > 2.0 * chance).then(|| {
-            Finding::new(Verdict::Redundant, format!(
-                "different dimensions of the embedding correlate by {off_diagonal:.2} (root mean \
-                 square; chance alone gives {chance:.2}), so they repeat each other; raise \
-                 `objective.lambda` (now {})",
-                self.lambda
-            ))
-        })
+        self.health().diagnose(reading)
     }
 }
-
-/// Root mean square of the off-diagonal correlations above which dimensions repeat each other: half
-/// of each dimension's variance explained by any other would be 0.7, healthy runs end below 0.15.
-const REDUNDANT: f64 = 0.4;

@@ -8,8 +8,10 @@ mod by_autodiff;
 mod classification;
 mod constants;
 mod contrast;
+mod cross_correlation;
 mod gathered;
 mod image_labels;
+mod normalise;
 mod objective;
 mod prediction;
 mod registry;
@@ -30,13 +32,17 @@ objectives! {
     barlow_twins,
     byol,
     deepcluster,
+    directclr,
+    hsic,
     infonce,
+    mixed_barlow_twins,
     moco,
     sela,
     simclr,
     simsiam,
     supervised,
     swav,
+    vicreg,
 }
 
 pub use barlow_twins::{BarlowTwins, CrossCorrelationForm};

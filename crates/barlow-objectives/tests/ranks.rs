@@ -147,10 +147,17 @@ fn outcome(config: &ObjectiveConfig, collective: &dyn Collective) -> Outcome {
 fn two_ranks_do_what_one_does() {
     let number = |name, value| (name, ConstantValue::Integer(value));
     let predictor = || ("predictor", ConstantValue::Text("8-6".into()));
+    let averaged = || ("averaged_target", ConstantValue::Boolean(true));
     let configs = [
+        ("barlow-twins", vec![]),
+        ("barlow-twins", vec![("normalization", ConstantValue::Text("features".into()))]),
+        ("barlow-twins", vec![averaged(), predictor()]),
         ("byol", vec![predictor()]),
         ("deepcluster", vec![number("prototypes", 5)]),
+        ("directclr", vec![number("dimensions", 4)]),
+        ("hsic", vec![]),
         ("infonce", vec![]),
+        ("mixed-barlow-twins", vec![]),
         ("moco", vec![number("queue", 16), number("batch_norm_groups", 1)]),
         ("sela", vec![number("clusters", 5), number("heads", 2)]),
         ("simclr", vec![]),
@@ -158,6 +165,7 @@ fn two_ranks_do_what_one_does() {
         ("simsiam", vec![predictor(), ("stop_gradient", ConstantValue::Boolean(false))]),
         ("supervised", vec![]),
         ("swav", vec![number("prototypes", 5), number("queue", 12), number("frozen_steps", 0)]),
+        ("vicreg", vec![]),
     ];
     for (name, constants) in configs {
         let mut config = ObjectiveConfig { name: name.to_owned(), ..ObjectiveConfig::default() };
@@ -190,4 +198,45 @@ fn two_ranks_do_what_one_does() {
             assert!(!is_large || found.is_none_or(|found| is_used(&found)), "{name}, {place}");
         }
     }
+}
+
+/// The views that Mixed Barlow Twins makes of this rank's part of two.
+fn mixed_views(collective: &dyn Collective) -> Vec<Vec<f32>> {
+    let device = Device::flex();
+    let scope =
+        Scope { dim: DIM, batch_size: N, images: IMAGES, classes: 0, seed: 5, device: &device };
+    let config =
+        ObjectiveConfig { name: "mixed-barlow-twins".to_owned(), ..ObjectiveConfig::default() };
+    let objective = Registry::default().create(&config, &scope).expect("an objective that fits");
+    let own = N / collective.world();
+    let rows = collective.rank() * own..(collective.rank() + 1) * own;
+    let view = |name: &str| {
+        let all = matrix(fill(&format!("ranks/pixels/{name}"), N * DIM, -1.0, 1.0));
+        all.slice(rows.clone()).reshape([own, 1, 2, DIM / 2]).autodiff()
+    };
+    let context = StepContext {
+        step: 7,
+        total_steps: 9,
+        seed: 5,
+        ids: &IDS[rows.clone()],
+        labels: &[None; N][rows.clone()],
+        collective,
+    };
+    let views = objective.before_views(vec![view("a"), view("b")], &context).expect("all ranks");
+    views.into_iter().map(|view| view.inner().into_data().iter::<f32>().collect()).collect()
+}
+
+#[test]
+fn two_ranks_mix_images_as_one_does() {
+    let one = mixed_views(&SingleRank);
+    let ranks = Rank::all();
+    let [first, second] = std::thread::scope(|scope| {
+        ranks
+            .each_ref()
+            .map(|rank| scope.spawn(move || mixed_views(rank)))
+            .map(|thread| thread.join().expect("no rank panics"))
+    });
+    assert_eq!(one.len(), 3);
+    let halves = first.into_iter().zip(second).map(|(first, second)| [first, second].concat());
+    assert_eq!(halves.collect::<Vec<_>>(), one);
 }
