@@ -9,6 +9,7 @@ mod classification;
 mod constants;
 mod contrast;
 mod gathered;
+mod host;
 mod image_labels;
 mod objective;
 mod prediction;
@@ -29,7 +30,9 @@ macro_rules! objectives {
 objectives! {
     barlow_twins,
     byol,
+    corinfomax,
     deepcluster,
+    imax,
     infonce,
     moco,
     sela,
@@ -37,6 +40,7 @@ objectives! {
     simsiam,
     supervised,
     swav,
+    w_mse,
 }
 
 pub use barlow_twins::{BarlowTwins, CrossCorrelationForm};

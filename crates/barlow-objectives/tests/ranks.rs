@@ -149,7 +149,9 @@ fn two_ranks_do_what_one_does() {
     let predictor = || ("predictor", ConstantValue::Text("8-6".into()));
     let configs = [
         ("byol", vec![predictor()]),
+        ("corinfomax", vec![]),
         ("deepcluster", vec![number("prototypes", 5)]),
+        ("imax", vec![]),
         ("infonce", vec![]),
         ("moco", vec![number("queue", 16), number("batch_norm_groups", 1)]),
         ("sela", vec![number("clusters", 5), number("heads", 2)]),
@@ -158,6 +160,7 @@ fn two_ranks_do_what_one_does() {
         ("simsiam", vec![predictor(), ("stop_gradient", ConstantValue::Boolean(false))]),
         ("supervised", vec![]),
         ("swav", vec![number("prototypes", 5), number("queue", 12), number("frozen_steps", 0)]),
+        ("w-mse", vec![number("slice", 8)]),
     ];
     for (name, constants) in configs {
         let mut config = ObjectiveConfig { name: name.to_owned(), ..ObjectiveConfig::default() };
