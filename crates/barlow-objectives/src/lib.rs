@@ -10,6 +10,7 @@ mod constants;
 mod contrast;
 mod cross_correlation;
 mod gathered;
+mod host;
 mod image_labels;
 mod normalise;
 mod objective;
@@ -31,9 +32,11 @@ macro_rules! objectives {
 objectives! {
     barlow_twins,
     byol,
+    corinfomax,
     deepcluster,
     directclr,
     hsic,
+    imax,
     infonce,
     mixed_barlow_twins,
     moco,
@@ -43,6 +46,7 @@ objectives! {
     supervised,
     swav,
     vicreg,
+    w_mse,
 }
 
 pub use barlow_twins::{BarlowTwins, CrossCorrelationForm};

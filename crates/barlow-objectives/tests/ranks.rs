@@ -153,9 +153,11 @@ fn two_ranks_do_what_one_does() {
         ("barlow-twins", vec![("normalization", ConstantValue::Text("features".into()))]),
         ("barlow-twins", vec![averaged(), predictor()]),
         ("byol", vec![predictor()]),
+        ("corinfomax", vec![]),
         ("deepcluster", vec![number("prototypes", 5)]),
         ("directclr", vec![number("dimensions", 4)]),
         ("hsic", vec![]),
+        ("imax", vec![]),
         ("infonce", vec![]),
         ("mixed-barlow-twins", vec![]),
         ("moco", vec![number("queue", 16), number("batch_norm_groups", 1)]),
@@ -166,6 +168,7 @@ fn two_ranks_do_what_one_does() {
         ("supervised", vec![]),
         ("swav", vec![number("prototypes", 5), number("queue", 12), number("frozen_steps", 0)]),
         ("vicreg", vec![]),
+        ("w-mse", vec![number("slice", 8)]),
     ];
     for (name, constants) in configs {
         let mut config = ObjectiveConfig { name: name.to_owned(), ..ObjectiveConfig::default() };
