@@ -183,7 +183,7 @@ impl Objective for VicReg {
                 Verdict::Collapsed,
                 format!(
                     "embeddings have shrunk to a point: their dimensions deviate by {deviation:.4} \
-                     on average (healthy: about 1); raise `objective.variance_weight` (now {}) or \
+                     on average (1 is asked for); raise `objective.variance_weight` (now {}) or \
                      `optimizer.base_learning_rate_biases`",
                     self.variance
                 ),
