@@ -25,9 +25,27 @@ const FASHION_MNIST: Preset = preset!("fashion-mnist");
 const SMALL_DATA: Preset = preset!("small-data");
 const CIFAR: Preset = preset!("cifar");
 
-/// Every preset, from the quickest.
-pub static ALL: [Preset; 6] =
-    [QUICK, FASHION_MNIST, SMALL_DATA, CIFAR, preset!("imagenet-300"), preset!("imagenet")];
+/// Every preset, from the quickest; then the published recipes of other objectives for CIFAR.
+pub static ALL: [Preset; 18] = [
+    QUICK,
+    FASHION_MNIST,
+    SMALL_DATA,
+    CIFAR,
+    preset!("imagenet-300"),
+    preset!("imagenet"),
+    preset!("cifar-byol"),
+    preset!("cifar-corinfomax"),
+    preset!("cifar-deepcluster"),
+    preset!("cifar-hsic"),
+    preset!("cifar-mixed-barlow-twins"),
+    preset!("cifar-moco"),
+    preset!("cifar-sela"),
+    preset!("cifar-simclr"),
+    preset!("cifar-simsiam"),
+    preset!("cifar-swav"),
+    preset!("cifar-vicreg"),
+    preset!("cifar-w-mse"),
+];
 
 /// The preset of this name.
 pub fn find(name: &str) -> Option<&'static Preset> {

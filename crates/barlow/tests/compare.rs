@@ -20,7 +20,7 @@ use serde_json::Value;
 use support::{Playground, metrics, recorded_steps, signal};
 
 /// Whether every objective that a named study names must be there.
-const ALL_OBJECTIVES_ARE_THERE: bool = false;
+const ALL_OBJECTIVES_ARE_THERE: bool = true;
 
 const STUDY: &str = r#"
 title = "Lambda"

@@ -10,7 +10,8 @@ use crate::settings::{TypedOption, TypedSettings};
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Configuration")]
 pub struct ConfigurationOptions {
-    /// Named configuration: quick, fashion-mnist, small-data, cifar, imagenet-300, imagenet
+    /// Named configuration: quick, fashion-mnist, small-data, cifar, imagenet-300, imagenet, or the
+    /// published recipe of another objective for CIFAR: cifar-simclr, cifar-byol, ...
     /// [default: chosen by the images]
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
@@ -55,7 +56,8 @@ pub struct FrequentOptions {
     /// Widths of the projector's layers, as 2048-2048-2048 [key: `projector.widths`]
     #[arg(long, value_name = "WIDTHS", allow_negative_numbers = true)]
     pub projector: Option<String>,
-    /// The loss [key: `objective.name`]
+    /// The loss, with its recipe: barlow-twins, simclr, byol, vicreg, ... (docs/methods lists all)
+    /// [key: `objective.name`]
     #[arg(long, value_name = "NAME")]
     pub objective: Option<String>,
     /// Weight of the redundancy-reduction term, 0 or more [key: `objective.lambda`]
