@@ -67,7 +67,7 @@ def log_determinant(m: Tensor) -> Tensor:
 
 
 def imax(given: dict[str, Tensor], delta: float) -> Loss:
-    """IMAX, Barlow Twins paper, appendix: log det Cov(difference) - log det Cov(sum).
+    """IMAX, Barlow Twins paper, section 5: log det Cov(difference) - log det Cov(sum).
 
     Of standardised views; covariances divide by n - 1 and have delta added to their diagonal.
     """

@@ -1,4 +1,4 @@
-//! IMAX (Becker and Hinton, 1992, in the form of Zbontar et al., 2021, appendix): what two views have
+//! IMAX (Becker and Hinton, 1992, in the form of Zbontar et al., 2021, section 5): what two views have
 //! in common against what they differ in, as Gaussians.
 //!
 //! With `A` and `B` the embeddings standardised over the batch (`n` rows, `d` columns):
@@ -15,10 +15,9 @@
 //! P = 2/(n-1) D (Cov D + δI)⁻¹,    Q = 2/(n-1) S (Cov S + δI)⁻¹,    ∂L/∂A = P - Q,    ∂L/∂B = -P - Q
 //! ```
 //!
-//! Source: Barlow Twins paper, appendix "Connection to IMAX"; there is no official program and no
-//! published recipe, and the authors' "attempts on ImageNet were not successful". Where we differ:
-//! standardisation and δ. Determinants and inverses in f64 on the host. Numbers in tests:
-//! `reference/objectives_information.py`.
+//! Source: Barlow Twins paper, section 5, whose authors had no success with it on ImageNet; there is no
+//! official program and no published recipe. Where we differ: standardisation and δ. Determinants and
+//! inverses in f64 on the host. Numbers in tests: `reference/objectives_information.py`.
 
 use std::collections::BTreeMap;
 
