@@ -21,6 +21,7 @@ const UPDATE: &str = "relative_update";
 const FIRST_LOSS: &str = "first_loss";
 const DIVERGED: &str = "diverged";
 const COLLAPSED_SINCE: &str = "collapsed_since_step";
+const COLLAPSED_STEPS: &str = "collapsed_steps";
 const MEASURE: &str = "measure/";
 
 /// Sums over the steps of the current epoch, and the first loss of the run.
@@ -51,6 +52,7 @@ impl Readings {
         match collapsed {
             Some(step) => {
                 self.sums.entry(COLLAPSED_SINCE.to_owned()).or_insert(step as f64);
+                self.add(COLLAPSED_STEPS, 1.0);
             }
             None => {
                 self.sums.remove(COLLAPSED_SINCE);
@@ -118,7 +120,7 @@ impl Readings {
             return finding(
                 Verdict::Diverging,
                 format!(
-                    "loss or gradient was not finite in {skipped} of {all} steps; lower \
+                    "{skipped} of {all} steps had to be skipped, as the log says; lower \
                      `optimizer.base_learning_rate`"
                 ),
             );
@@ -157,7 +159,9 @@ impl Readings {
             );
         }
         let own = objective.diagnose(&reading);
-        if self.sums.contains_key(COLLAPSED_SINCE) {
+        // One step of a small batch may look so by chance.
+        let is_most = 2.0 * self.get(COLLAPSED_STEPS) >= steps;
+        if self.sums.contains_key(COLLAPSED_SINCE) && is_most {
             let own = own.filter(|found| found.verdict == Verdict::Collapsed);
             return own.unwrap_or_else(|| {
                 let reason = "in the last steps the embeddings no longer told images apart";

@@ -97,8 +97,7 @@ fn views_without_anything_in_common_are_collapsed_while_images_differ() {
     assert!(!only_redundancy.has_collapsed(&evaluation(0.5)));
     // Where an invariance term asks for agreement, an untrained network has time to find it.
     let ordinary = create(&[("invariance_weight", ConstantValue::Number(0.5))], 8).unwrap();
-    assert!(!ordinary.has_collapsed(&evaluation(0.05)));
-    assert!(ordinary.has_collapsed(&evaluation(0.0)));
+    assert!(!ordinary.has_collapsed(&evaluation(0.0)));
 }
 
 #[test]
