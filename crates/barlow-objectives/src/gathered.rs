@@ -8,6 +8,7 @@ use std::ops::Range;
 use barlow_nn::collective::{Collective, CollectiveError};
 use burn::tensor::{Device, Tensor, TensorData};
 
+use crate::normalise::UnitRows;
 use crate::standardise::host_sum;
 
 /// Outputs of all ranks, in rank order.
@@ -81,8 +82,7 @@ pub(crate) fn variation(outputs: &[Tensor<2>]) -> f64 {
 
 /// Rows of length 1; a row of zeros stays as it is.
 pub(crate) fn unit(rows: Tensor<2>) -> Tensor<2> {
-    let squares = (rows.clone() * rows.clone()).sum_dim(1);
-    rows / squares.clamp_min(1e-24).sqrt()
+    UnitRows::new(rows).values
 }
 
 /// How far directions deviate between images, as a share of what independent dimensions do, the least
