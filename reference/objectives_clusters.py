@@ -172,7 +172,7 @@ def sela_labels_fixture(name: str, images: int, clusters: int, power: float) -> 
     assert (labels == balanced(logits.astype(np.float64), power, 1)[0].argmax(1)).all()
     assert (labels != logits.argmax(1)).sum() > 3, f"{name}: balancing changes nothing"
     plan = np.exp(mass)
-    return by_hand("sela", name, {"clusters": clusters, "lambda": power, "n": len(logits),
+    return by_hand("sela", name, {"clusters": clusters, "exponent": power, "n": len(logits),
                                   "rounds": rounds},
                    {"logits": logits, "labels": labels.astype(np.float64),
                     "image_masses": plan.sum(1), "cluster_masses": plan.sum(0)},

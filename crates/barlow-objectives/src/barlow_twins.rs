@@ -30,8 +30,6 @@ mod tests;
 mod variant;
 mod views;
 
-use std::collections::BTreeMap;
-
 use barlow_nn::collective::CollectiveError;
 use burn::tensor::Tensor;
 
@@ -39,8 +37,7 @@ use crate::constants::{Bounds, Constant};
 use crate::cross_correlation::Health;
 use crate::gathered::Gathered;
 use crate::objective::{
-    Evaluation, Finding, Layer, Objective, Reading, StepContext, ViewGradients,
-    ViewOutputs,
+    Evaluation, Finding, Layer, Objective, Reading, StepContext, ViewGradients, ViewOutputs,
 };
 use crate::registry::Entry;
 use variant::Variant;
@@ -205,11 +202,8 @@ impl BarlowTwins {
                 ("variation", result.variation),
             ],
             floor: Some(self.floor(n, d)),
-            gradients: gradients
-                .map(|gradient| ViewGradients { online: Some(gradient), prediction: None })
-                .collect(),
-            parameter_gradients: BTreeMap::new(),
-            fault: None,
+            gradients: gradients.map(ViewGradients::of_online).collect(),
+            ..Evaluation::default()
         }
     }
 }

@@ -16,7 +16,6 @@
 //! both directions; weights are averaged after the update, running statistics never. Where we
 //! differ: the copy begins equal to the network, the official one with weights of its own.
 
-use std::collections::BTreeMap;
 use std::f64::consts::PI;
 
 use barlow_nn::ProjectorConfig;
@@ -69,11 +68,7 @@ impl Objective for Byol {
     fn needs(&self) -> Needs {
         let config = self.predictor.clone();
         let predictor = Predictor { config, views: Views::All, has_constant_rate: false };
-        Needs {
-            predictor: Some(predictor),
-            target: Some(Target::default()),
-            ..Needs::default()
-        }
+        Needs { predictor: Some(predictor), target: Some(Target::default()), ..Needs::default() }
     }
 
     fn evaluate(
@@ -96,7 +91,7 @@ impl Objective for Byol {
             let sum = distances.reduce(|a, b| a + b).expect("two views or more");
             (sum * weight).reshape([1])
         });
-        let gradient = |rows| ViewGradients { online: None, prediction: Some(outputs.own(rows)) };
+        let gradient = |rows| ViewGradients::of_prediction(outputs.own(rows));
         Ok(Evaluation {
             loss,
             terms: vec![("regression", loss)],
@@ -104,10 +99,8 @@ impl Objective for Byol {
                 ("spread", spread(&online.rows)),
                 ("variation", variation(&online.rows)),
             ],
-            floor: None,
             gradients: gradients.into_iter().map(gradient).collect(),
-            parameter_gradients: BTreeMap::new(),
-            fault: None,
+            ..Evaluation::default()
         })
     }
 

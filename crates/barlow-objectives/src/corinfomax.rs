@@ -117,8 +117,8 @@ impl CorInfoMax {
             let mut centred = directions.values.clone();
             centred.column_iter_mut().for_each(|mut column| column -= &mean);
             let count = centred.ncols() as f64;
-            let covariance = columns(&past.covariance) * kept
-                + second_moments(&centred, count) * (1.0 - kept);
+            let covariance =
+                columns(&past.covariance) * kept + second_moments(&centred, count) * (1.0 - kept);
             Present { directions, mean, centred, covariance }
         })
     }
@@ -160,13 +160,9 @@ impl Objective for CorInfoMax {
         let units: Vec<Tensor<2>> = gathered.rows.iter().cloned().map(unit).collect();
         let present = self.present(&gathered.rows);
         let mut evaluation = Evaluation {
-            loss: 0.0,
-            terms: vec![],
             measures: vec![("variation", variation(&units))],
-            floor: None,
             gradients: vec![ViewGradients::default(); views.len()],
-            parameter_gradients: BTreeMap::new(),
-            fault: None,
+            ..Evaluation::default()
         };
         let [first, second] = [0, 1].map(|view| self.log_determinant(&present[view]));
         let (Some(first), Some(second)) = (first, second) else {
@@ -191,7 +187,7 @@ impl Objective for CorInfoMax {
         let own = |view: usize, gradient: DMatrix<f64>| {
             let gradient = present[view].directions.backward(gradient);
             let gradient = gathered.own(rows(&gradient, &device));
-            ViewGradients { online: Some(gradient), prediction: None }
+            ViewGradients::of_online(gradient)
         };
         evaluation.gradients = vec![own(0, &pull - first.1), own(1, -pull - second.1)];
         Ok(evaluation)

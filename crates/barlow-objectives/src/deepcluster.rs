@@ -167,7 +167,10 @@ impl Objective for DeepCluster {
         let ids = gather_numbers(context.ids.iter().copied(), context.collective, &device)?;
         let labels: Vec<_> = (0..heads).map(|head| self.labels.of(&ids, head)).collect();
         let weight = 1.0 / (heads * count) as f64;
-        let heads: Vec<[Tensor<2>; 2]> = self.centroids.iter().zip(&labels)
+        let heads: Vec<[Tensor<2>; 2]> = self
+            .centroids
+            .iter()
+            .zip(&labels)
             .map(|(centroids, labels)| {
                 let targets = targets(labels, self.prototypes(), &device) * weight;
                 [centroids.clone().transpose().autodiff(), targets.autodiff()]
@@ -186,10 +189,7 @@ impl Objective for DeepCluster {
             }
             losses.into_iter().reduce(|a, b| a + b).expect("a batch has views")
         });
-        let of_view = |gradient| ViewGradients {
-            online: Some(gathered.own(gradient)),
-            prediction: None,
-        };
+        let of_view = |gradient| ViewGradients::of_online(gathered.own(gradient));
         Ok(Evaluation {
             loss,
             terms: vec![("cluster_cross_entropy", loss)],
@@ -198,10 +198,8 @@ impl Objective for DeepCluster {
                 ("used_clusters", self.labels.used()),
                 ("variation", variation(&gathered.rows)),
             ],
-            floor: None,
             gradients: gradients.into_iter().map(of_view).collect(),
-            parameter_gradients: BTreeMap::new(),
-            fault: None,
+            ..Evaluation::default()
         })
     }
 

@@ -18,8 +18,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
 use barlow_nn::collective::CollectiveError;
 use burn::tensor::Tensor;
 use burn::tensor::activation::log_softmax;
@@ -100,8 +98,9 @@ impl Objective for DirectClr {
     ) -> Result<Evaluation, CollectiveError> {
         let online = views.iter().map(ViewOutputs::online);
         let gathered = Gathered::new(online, context.collective)?;
-        let similarities =
-            |rows: &[Tensor<2>]| self.part(rows[0].clone()).matmul(self.part(rows[1].clone()).transpose());
+        let similarities = |rows: &[Tensor<2>]| {
+            self.part(rows[0].clone()).matmul(self.part(rows[1].clone()).transpose())
+        };
         let (loss, gradients) = by_autodiff(gathered.rows.clone(), |rows| {
             let logits = similarities(rows) / self.temperature;
             let [n, _] = logits.dims();
@@ -110,10 +109,8 @@ impl Objective for DirectClr {
             (own.mean_dim(0) * -0.5).reshape([1])
         });
         let parts = [0, 1].map(|view| self.part(gathered.rows[view].clone()));
-        let gradients = gradients.into_iter().map(|gradient| ViewGradients {
-            online: Some(gathered.own(gradient)),
-            prediction: None,
-        });
+        let gradients =
+            gradients.into_iter().map(|gradient| ViewGradients::of_online(gathered.own(gradient)));
         Ok(Evaluation {
             loss,
             terms: vec![("contrastive", loss)],
@@ -121,10 +118,8 @@ impl Objective for DirectClr {
                 ("accuracy", accuracy(&similarities(&gathered.rows))),
                 ("variation", variation(&parts)),
             ],
-            floor: None,
             gradients: gradients.collect(),
-            parameter_gradients: BTreeMap::new(),
-            fault: None,
+            ..Evaluation::default()
         })
     }
 

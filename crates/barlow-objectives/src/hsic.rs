@@ -15,8 +15,6 @@
 //! differ: deviations are at least 1e-6, which the official code leaves to chance; the loss is that of
 //! the global batch. Numbers in tests: `reference/objectives_barlow_twins.py`.
 
-use std::collections::BTreeMap;
-
 use barlow_nn::collective::CollectiveError;
 use burn::tensor::Tensor;
 
@@ -25,8 +23,7 @@ use crate::cross_correlation::{CrossCorrelation, Health, Weights, squares};
 use crate::gathered::{Gathered, variation};
 use crate::normalise::UnitRows;
 use crate::objective::{
-    Evaluation, Finding, Layer, Needs, Objective, Reading, StepContext, ViewGradients,
-    ViewOutputs,
+    Evaluation, Finding, Layer, Needs, Objective, Reading, StepContext, ViewGradients, ViewOutputs,
 };
 use crate::registry::Entry;
 
@@ -43,7 +40,9 @@ pub(crate) static ENTRY: Entry = Entry {
     )],
     preset: include_str!("../../../presets/objectives/hsic.toml"),
     create: |constants, _| {
-        Ok(Box::new(Hsic { weights: Weights { invariance: 1.0, lambda: constants.number("lambda") } }))
+        Ok(Box::new(Hsic {
+            weights: Weights { invariance: 1.0, lambda: constants.number("lambda") },
+        }))
     },
 };
 
@@ -84,9 +83,8 @@ impl Objective for Hsic {
         let cross = CrossCorrelation::new(values(0), values(1));
         let loss = squares(&cross.matrix, TARGET, self.weights);
         let gradients = cross.backward(loss.gradient);
-        let gradients = sides.iter().zip(gradients).map(|(side, gradient)| ViewGradients {
-            online: Some(gathered.own(side.backward(gradient))),
-            prediction: None,
+        let gradients = sides.iter().zip(gradients).map(|(side, gradient)| {
+            ViewGradients::of_online(gathered.own(side.backward(gradient)))
         });
         let [n, d] = gathered.rows[0].dims();
         let lambda = self.weights.lambda;
@@ -104,8 +102,7 @@ impl Objective for Hsic {
             // Chance correlations, and what it costs to be 0 and not -1.
             floor: Some(self.health().floor(n, d) * (1.0 + n as f64)),
             gradients: gradients.collect(),
-            parameter_gradients: BTreeMap::new(),
-            fault: None,
+            ..Evaluation::default()
         })
     }
 

@@ -19,8 +19,6 @@
 //! official program and no published recipe. Where we differ: standardisation and δ. Determinants and
 //! inverses in f64 on the host. Numbers in tests: `reference/objectives_information.py`.
 
-use std::collections::BTreeMap;
-
 use barlow_nn::collective::CollectiveError;
 use burn::tensor::Tensor;
 use nalgebra::{Cholesky, DMatrix};
@@ -87,20 +85,14 @@ impl Objective for Imax {
         let gathered = Gathered::new(views.iter().map(ViewOutputs::online), context.collective)?;
         let [n, d] = gathered.rows[0].dims();
         let device = gathered.rows[0].device();
-        let both: Vec<Standardised> = gathered.rows.iter().cloned().map(Standardised::new).collect();
+        let both: Vec<Standardised> =
+            gathered.rows.iter().cloned().map(Standardised::new).collect();
         let (a, b) = (columns(&both[0].values), columns(&both[1].values));
         let variation = both[0].variation.min(both[1].variation);
         let mut evaluation = Evaluation {
-            loss: 0.0,
-            terms: vec![],
-            measures: vec![
-                ("mean_diagonal", a.dot(&b) / (n * d) as f64),
-                ("variation", variation),
-            ],
-            floor: None,
+            measures: vec![("mean_diagonal", a.dot(&b) / (n * d) as f64), ("variation", variation)],
             gradients: vec![ViewGradients::default(); views.len()],
-            parameter_gradients: BTreeMap::new(),
-            fault: None,
+            ..Evaluation::default()
         };
         let difference = log_determinant(&a - &b, self.delta);
         let sum = log_determinant(a + b, self.delta);
@@ -119,7 +111,7 @@ impl Objective for Imax {
         evaluation.measures.push(("spread", (sum / d as f64).exp() / 4.0));
         let own = |view: usize, gradient: DMatrix<f64>| {
             let gradient: Tensor<2> = both[view].backward(rows(&gradient, &device));
-            ViewGradients { online: Some(gathered.own(gradient)), prediction: None }
+            ViewGradients::of_online(gathered.own(gradient))
         };
         evaluation.gradients = vec![own(0, &p - &q), own(1, -p - q)];
         Ok(evaluation)

@@ -13,8 +13,6 @@
 //! Where we differ: divided by `n`, so that the loss does not grow with the batch; the paper gives no
 //! temperature.
 
-use std::collections::BTreeMap;
-
 use barlow_nn::collective::CollectiveError;
 use burn::tensor::Tensor;
 
@@ -100,15 +98,13 @@ impl Objective for InfoNce {
             right = found.right;
             (found.similarity + found.uniformity).reshape([1])
         });
-        let gradient = |rows| ViewGradients { online: Some(outputs.own(rows)), prediction: None };
+        let gradient = |rows| ViewGradients::of_online(outputs.own(rows));
         Ok(Evaluation {
             loss,
             terms,
             measures: vec![("accuracy", right), ("variation", variation(&outputs.rows))],
-            floor: None,
             gradients: gradients.into_iter().map(gradient).collect(),
-            parameter_gradients: BTreeMap::new(),
-            fault: None,
+            ..Evaluation::default()
         })
     }
 

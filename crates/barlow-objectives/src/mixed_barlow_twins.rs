@@ -192,9 +192,8 @@ impl Objective for MixedBarlowTwins {
         context: &StepContext,
     ) -> Result<Vec<Tensor<4>>, CollectiveError> {
         let shape @ [n, channels, height, width] = views[0].dims();
-        let rows = [0, 1].map(|view: usize| {
-            views[view].clone().inner().reshape([n, channels * height * width])
-        });
+        let rows = [0, 1]
+            .map(|view: usize| views[view].clone().inner().reshape([n, channels * height * width]));
         let gathered = Gathered::new(rows, context.collective)?;
         let [first, second] = [0, 1].map(|view| gathered.rows[view].clone());
         let mixture = Mixture::draw(context.seed, context.step, first.dims()[0]);

@@ -164,10 +164,8 @@ impl Objective for MoCo {
             loss,
             terms: vec![("contrastive", loss)],
             measures: vec![("accuracy", right), ("variation", variation(&outputs.rows))],
-            floor: None,
             gradients,
-            parameter_gradients: BTreeMap::new(),
-            fault: None,
+            ..Evaluation::default()
         })
     }
 

@@ -181,8 +181,20 @@ pub struct ViewGradients {
     pub prediction: Option<Tensor<2>>,
 }
 
+impl ViewGradients {
+    /// One for the online output only.
+    pub fn of_online(gradient: Tensor<2>) -> Self {
+        Self { online: Some(gradient), prediction: None }
+    }
+
+    /// One for the prediction only.
+    pub fn of_prediction(gradient: Tensor<2>) -> Self {
+        Self { online: None, prediction: Some(gradient) }
+    }
+}
+
 /// What an objective says of one step.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Evaluation {
     /// The loss over the global batch.
     pub loss: f64,

@@ -49,12 +49,18 @@ pub(crate) static ENTRY: Entry = Entry {
         Constant::integer("heads", 10, [1, 1000], "how many times images are clustered"),
         Constant::integer("clusters", 128, [2, 1_000_000], "clusters of each head"),
         Constant::number(
-            "lambda",
+            "exponent",
             10.0,
-            Bounds::from_to(0.0, 1e6),
-            "sharpness of the shares from which labels are made",
+            // Below, shares are almost equal; above, rounds do not end.
+            Bounds::from_to(0.01, 1000.0),
+            "sharpness of the shares from which labels are made (the paper's λ)",
         ),
-        Constant::integer("label_epochs", 1, [1, 1_000_000], "labels are made every so many epochs"),
+        Constant::integer(
+            "label_epochs",
+            1,
+            [1, 1_000_000],
+            "labels are made every so many epochs",
+        ),
     ],
     preset: include_str!("../../../presets/objectives/sela.toml"),
     create: |constants, scope| Ok(Box::new(SeLa::new(constants, scope)?)),
@@ -80,7 +86,7 @@ impl Head {
 /// Heads and labels.
 #[derive(Debug)]
 struct SeLa {
-    lambda: f64,
+    exponent: f64,
     label_epochs: u64,
     heads: Vec<Head>,
     labels: ImageLabels,
@@ -89,13 +95,6 @@ struct SeLa {
 impl SeLa {
     fn new(constants: &Constants, scope: &Scope) -> Result<Self, Unfit> {
         let (heads, clusters) = (constants.integer("heads"), constants.integer("clusters"));
-        let lambda = constants.number("lambda");
-        if !(LAMBDA.0..=LAMBDA.1).contains(&lambda) {
-            return Err(Unfit::Key {
-                key: "objective.lambda",
-                allowed: format!("from {} to {} for `{}`", LAMBDA.0, LAMBDA.1, ENTRY.name),
-            });
-        }
         if clusters > scope.images {
             // Only the images can tell, so no key is wrong by itself.
             return Err(Unfit::Images(format!(
@@ -113,16 +112,13 @@ impl SeLa {
             }
         };
         Ok(Self {
-            lambda,
+            exponent: constants.number("exponent"),
             label_epochs: constants.integer("label_epochs") as u64,
             heads: (0..heads).map(head).collect(),
             labels: ImageLabels::new(scope.images, heads, clusters),
         })
     }
 }
-
-/// Of λ: where it is less, shares are almost equal; where it is more, rounds do not end.
-const LAMBDA: (f64, f64) = (0.01, 1000.0);
 
 impl Objective for SeLa {
     fn name(&self) -> &'static str {
@@ -145,7 +141,7 @@ impl Objective for SeLa {
         let of_head = |head: &Head| {
             let clusters = head.bias.dims()[1];
             let logarithms = log_softmax(&rows, &images, &head.weight, &head.bias);
-            labels::balanced(logarithms, clusters, self.lambda).0.labels().collect()
+            labels::balanced(logarithms, clusters, self.exponent).0.labels().collect()
         };
         let heads: Vec<Vec<usize>> = self.heads.iter().map(of_head).collect();
         self.labels.replace(&images, &heads);
@@ -187,10 +183,7 @@ impl Objective for SeLa {
         });
         let of_heads = gradients.split_off(count);
         let names = (0..self.heads.len()).flat_map(Head::names);
-        let of_view = |gradient| ViewGradients {
-            online: Some(gathered.own(gradient)),
-            prediction: None,
-        };
+        let of_view = |gradient| ViewGradients::of_online(gathered.own(gradient));
         Ok(Evaluation {
             loss,
             terms: vec![("cluster_cross_entropy", loss)],
@@ -199,10 +192,9 @@ impl Objective for SeLa {
                 ("used_clusters", self.labels.used()),
                 ("variation", variation(&gathered.rows)),
             ],
-            floor: None,
             gradients: gradients.into_iter().map(of_view).collect(),
             parameter_gradients: names.zip(of_heads).collect(),
-            fault: None,
+            ..Evaluation::default()
         })
     }
 
@@ -241,7 +233,7 @@ impl Objective for SeLa {
     }
 
     fn diagnose(&self, reading: &Reading) -> Option<Finding> {
-        let advice = "lower `optimizer.base_learning_rate` or raise `objective.lambda`";
+        let advice = "lower `optimizer.base_learning_rate` or raise `objective.exponent`";
         self.labels.diagnose(reading.measure("used_clusters")?, advice)
     }
 }

@@ -14,8 +14,6 @@
 //! Caron et al., 2020, appendix A.8. Where we differ: the official program adds the means over the
 //! anchors of both views, which is twice this loss.
 
-use std::collections::BTreeMap;
-
 use barlow_nn::collective::CollectiveError;
 use burn::tensor::Tensor;
 
@@ -62,10 +60,8 @@ impl SimClr {
         let mut right = 0.0;
         for next in 1..views.len() {
             // Row by row the view that is `next` places further on.
-            let others = vec![
-                anchors.clone().slice(next * n..all),
-                anchors.clone().slice(0..next * n),
-            ];
+            let others =
+                vec![anchors.clone().slice(next * n..all), anchors.clone().slice(0..next * n)];
             let products = anchors.clone() * Tensor::cat(others, 0);
             let positive = products.sum_dim(1) / self.temperature;
             right += accuracy(positive.clone(), negatives.clone());
@@ -93,15 +89,13 @@ impl Objective for SimClr {
             (loss, right) = self.loss(views);
             loss
         });
-        let gradient = |rows| ViewGradients { online: Some(outputs.own(rows)), prediction: None };
+        let gradient = |rows| ViewGradients::of_online(outputs.own(rows));
         Ok(Evaluation {
             loss,
             terms: vec![("contrastive", loss)],
             measures: vec![("accuracy", right), ("variation", variation(&outputs.rows))],
-            floor: None,
             gradients: gradients.into_iter().map(gradient).collect(),
-            parameter_gradients: BTreeMap::new(),
-            fault: None,
+            ..Evaluation::default()
         })
     }
 

@@ -15,8 +15,6 @@
 //! scale and shift, predictor of constant rate whose last layer has a bias. Where we differ: the
 //! predictor's rate is constant after the warm-up only.
 
-use std::collections::BTreeMap;
-
 use barlow_nn::ProjectorConfig;
 use barlow_nn::collective::CollectiveError;
 use burn::tensor::Tensor;
@@ -114,10 +112,8 @@ impl Objective for SimSiam {
                 ("spread", spread(&online.rows)),
                 ("variation", variation(&online.rows)),
             ],
-            floor: None,
             gradients: gradients.into_iter().map(gradient).collect(),
-            parameter_gradients: BTreeMap::new(),
-            fault: None,
+            ..Evaluation::default()
         })
     }
 

@@ -81,8 +81,10 @@ impl Objective for Supervised {
         // 0 stands for no label.
         let labels = context.labels.iter().map(|label| label.map_or(0, |label| label as u64 + 1));
         let labels = gather_numbers(labels, context.collective, &device)?;
-        let labels: Vec<Option<usize>> =
-            labels.into_iter().map(|label| label.checked_sub(1).map(|label| label as usize)).collect();
+        let labels: Vec<Option<usize>> = labels
+            .into_iter()
+            .map(|label| label.checked_sub(1).map(|label| label as usize))
+            .collect();
 
         let targets = targets(&labels, classes, &device) / count as f64;
         let mut inputs = gathered.rows.clone();
@@ -100,10 +102,7 @@ impl Objective for Supervised {
         });
         let bias = gradients.pop().expect("of the bias");
         let weight = gradients.pop().expect("of the weight");
-        let of_view = |gradient| ViewGradients {
-            online: Some(gathered.own(gradient)),
-            prediction: None,
-        };
+        let of_view = |gradient| ViewGradients::of_online(gathered.own(gradient));
         Ok(Evaluation {
             loss,
             terms: vec![("cross_entropy", loss)],
@@ -111,10 +110,9 @@ impl Objective for Supervised {
                 ("accuracy", right / count as f64),
                 ("variation", variation(&gathered.rows)),
             ],
-            floor: None,
             gradients: gradients.into_iter().map(of_view).collect(),
             parameter_gradients: [(WEIGHT.to_owned(), weight), (BIAS.to_owned(), bias)].into(),
-            fault: None,
+            ..Evaluation::default()
         })
     }
 
@@ -143,7 +141,8 @@ mod tests {
     #[test]
     fn images_without_labels_are_refused() {
         for classes in [0, 1] {
-            let Err(Unfit::Images(reason)) = Supervised::new(&scope(classes, &Device::flex())) else {
+            let Err(Unfit::Images(reason)) = Supervised::new(&scope(classes, &Device::flex()))
+            else {
                 panic!("{classes} classes");
             };
             assert!(reason.contains("two classes or more"), "{reason}");
@@ -164,10 +163,9 @@ mod tests {
             let objective = Supervised { weight, bias: matrix("parameter.classifier.bias") };
             let names = (0..).map(|view| format!("view_{view}.online"));
             let given = fixture.names();
-            let views = names.take_while(|name| given.contains(name)).map(|name| ViewOutputs {
-                online: Some(matrix(&name)),
-                ..ViewOutputs::default()
-            });
+            let views = names
+                .take_while(|name| given.contains(name))
+                .map(|name| ViewOutputs { online: Some(matrix(&name)), ..ViewOutputs::default() });
             let labels = fixture.parameter("labels").as_array().expect("labels");
             let labels: Vec<Option<usize>> =
                 labels.iter().map(|label| label.as_u64().map(|label| label as usize)).collect();

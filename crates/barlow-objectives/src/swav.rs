@@ -53,12 +53,7 @@ pub(crate) static ENTRY: Entry = Entry {
             Bounds::from_to(0.001, 100.0),
             "temperature of the softmax",
         ),
-        Constant::number(
-            "epsilon",
-            0.05,
-            Bounds::from_to(0.0, 1.0),
-            "softness of the codes",
-        ),
+        Constant::number("epsilon", 0.05, Bounds::from_to(0.0, 1.0), "softness of the codes"),
         Constant::integer("sinkhorn_iterations", 3, [1, 1000], "rounds of Sinkhorn's algorithm"),
         Constant::integer(
             "queue",
@@ -155,8 +150,13 @@ impl Objective for Swav {
         let [n, _] = gathered.rows[0].dims();
         let device = self.prototypes.device();
         let prototypes = self.prototypes.dims()[0];
-        let coded: Vec<Vec<f64>> = gathered.rows.iter().take(2).enumerate()
-            .map(|(view, rows)| self.codes(view, rows, context.step)).collect();
+        let coded: Vec<Vec<f64>> = gathered
+            .rows
+            .iter()
+            .take(2)
+            .enumerate()
+            .map(|(view, rows)| self.codes(view, rows, context.step))
+            .collect();
         let weight = 1.0 / (coded.len() * count.saturating_sub(1).max(1) * n) as f64;
         let weighted = coded.iter().map(|code| {
             let values = code.iter().map(|share| (share * weight) as f32).collect::<Vec<_>>();
@@ -182,10 +182,7 @@ impl Objective for Swav {
         let is_free = context.step >= self.frozen_steps;
         chosen.sort_unstable();
         chosen.dedup();
-        let of_view = |gradient| ViewGradients {
-            online: Some(gathered.own(gradient)),
-            prediction: None,
-        };
+        let of_view = |gradient| ViewGradients::of_online(gathered.own(gradient));
         Ok(Evaluation {
             loss,
             terms: vec![("swapped_prediction", loss)],
@@ -194,13 +191,12 @@ impl Objective for Swav {
                 ("used_prototypes", chosen.len() as f64),
                 ("variation", variation(&gathered.rows)),
             ],
-            floor: None,
             gradients: gradients.into_iter().map(of_view).collect(),
             parameter_gradients: is_free
                 .then(|| (PROTOTYPES.to_owned(), of_prototypes))
                 .into_iter()
                 .collect(),
-            fault: None,
+            ..Evaluation::default()
         })
     }
 

@@ -12,8 +12,6 @@
 //! global batch. The paper's formula has no ½ on the variance; the official program, and ours, has.
 //! Numbers in tests: `reference/objectives_information.py`.
 
-use std::collections::BTreeMap;
-
 use barlow_nn::collective::CollectiveError;
 use burn::tensor::Tensor;
 
@@ -162,12 +160,8 @@ impl Objective for VicReg {
                 ("rms_off_diagonal", correlation.rms_off_diagonal()),
                 ("variation", variation(&gathered.rows)),
             ],
-            floor: None,
-            gradients: gradients
-                .map(|all| ViewGradients { online: Some(gathered.own(all)), prediction: None })
-                .into(),
-            parameter_gradients: BTreeMap::new(),
-            fault: None,
+            gradients: gradients.map(|all| ViewGradients::of_online(gathered.own(all))).into(),
+            ..Evaluation::default()
         })
     }
 

@@ -21,8 +21,6 @@
 mod tests;
 mod whitening;
 
-use std::collections::BTreeMap;
-
 use barlow_nn::collective::CollectiveError;
 use barlow_random::{Key, Permutation};
 use nalgebra::DMatrix;
@@ -31,7 +29,8 @@ use crate::constants::{Bounds, Constant, Constants};
 use crate::gathered::{Gathered, variation};
 use crate::host::{Directions, columns, rows};
 use crate::objective::{
-    Evaluation, Finding, Layer, Objective, Reading, StepContext, Verdict, ViewGradients, ViewOutputs,
+    Evaluation, Finding, Layer, Objective, Reading, StepContext, Verdict, ViewGradients,
+    ViewOutputs,
 };
 use crate::registry::{Entry, Scope, Unfit};
 
@@ -98,12 +97,8 @@ impl WMse {
 
     /// The positions in the batch of each slice's images.
     fn slices(&self, n: usize, context: &StepContext) -> Vec<Vec<usize>> {
-        let key = Key {
-            seed: context.seed,
-            purpose: Self::PURPOSE,
-            epoch: context.step,
-            position: 0,
-        };
+        let key =
+            Key { seed: context.seed, purpose: Self::PURPOSE, epoch: context.step, position: 0 };
         let order = Permutation::new(key, n as u64);
         let order: Vec<usize> = (0..n as u64).map(|place| order.at(place) as usize).collect();
         order.chunks_exact(self.slice).map(<[usize]>::to_vec).collect()
@@ -176,13 +171,9 @@ impl Objective for WMse {
         let device = gathered.rows[0].device();
         let embeddings: Vec<DMatrix<f64>> = gathered.rows.iter().map(columns).collect();
         let mut evaluation = Evaluation {
-            loss: 0.0,
-            terms: vec![],
             measures: vec![("variation", variation(&gathered.rows))],
-            floor: None,
             gradients: vec![ViewGradients::default(); views.len()],
-            parameter_gradients: BTreeMap::new(),
-            fault: None,
+            ..Evaluation::default()
         };
         if !embeddings.iter().all(|view| view.iter().all(|value| value.is_finite())) {
             evaluation.fault = Some("an embedding is not finite".to_owned());

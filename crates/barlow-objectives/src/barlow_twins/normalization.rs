@@ -48,7 +48,11 @@ impl Normalization {
         }
         let columns = Standardised::new(embeddings);
         if self == Self::Batch {
-            return Normalised { values: columns.values.clone(), columns: Some(columns), rows: None };
+            return Normalised {
+                values: columns.values.clone(),
+                columns: Some(columns),
+                rows: None,
+            };
         }
         let rows = UnitRows::new(columns.values.clone());
         let scale = (rows.values.dims()[1] as f64).sqrt();

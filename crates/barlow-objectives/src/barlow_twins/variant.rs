@@ -20,8 +20,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
 use barlow_nn::collective::CollectiveError;
 use barlow_nn::{ProjectorConfig, Widths};
 use burn::tensor::Tensor;
@@ -29,9 +27,7 @@ use burn::tensor::Tensor;
 use super::normalization::Normalization;
 use super::{BarlowTwins, ENTRY};
 use crate::constants::Constants;
-use crate::cross_correlation::{
-    CrossCorrelation, Health, Weights, cross_entropies, squares,
-};
+use crate::cross_correlation::{CrossCorrelation, Health, Weights, cross_entropies, squares};
 use crate::gathered::{Gathered, variation};
 use crate::objective::{
     Evaluation, Finding, Needs, Objective, Predictor, Reading, StepContext, Target, ViewGradients,
@@ -208,9 +204,9 @@ impl Variant {
     /// A gradient for [`Self::trained`].
     fn gradient(&self, gradient: Tensor<2>) -> ViewGradients {
         if self.predictor.is_some() {
-            ViewGradients { online: None, prediction: Some(gradient) }
+            ViewGradients::of_prediction(gradient)
         } else {
-            ViewGradients { online: Some(gradient), prediction: None }
+            ViewGradients::of_online(gradient)
         }
     }
 }
@@ -272,15 +268,11 @@ impl Objective for Variant {
         let health = self.health();
         Ok(Evaluation {
             loss: weight * invariance + lambda * redundancy_reduction,
-            terms: vec![
-                ("invariance", invariance),
-                ("redundancy_reduction", redundancy_reduction),
-            ],
+            terms: vec![("invariance", invariance), ("redundancy_reduction", redundancy_reduction)],
             measures,
             floor: health.has_floor.then(|| health.floor(n, d)),
             gradients,
-            parameter_gradients: BTreeMap::new(),
-            fault: None,
+            ..Evaluation::default()
         })
     }
 

@@ -8,8 +8,7 @@ use super::*;
 
 fn objective(forgetting: f64) -> CorInfoMax {
     let device = Device::flex();
-    let scope =
-        Scope { dim: 6, batch_size: 40, images: 40, classes: 0, seed: 0, device: &device };
+    let scope = Scope { dim: 6, batch_size: 40, images: 40, classes: 0, seed: 0, device: &device };
     let mut constants = Constants::default();
     for (name, value) in [("alpha", 250.0), ("forgetting", forgetting), ("epsilon", 1e-8)] {
         constants.set(name, crate::ConstantValue::Number(value));
@@ -30,7 +29,8 @@ fn context(step: u64) -> StepContext<'static> {
 }
 
 fn bits(tensors: &BTreeMap<String, Tensor<2>>) -> Vec<u64> {
-    let values = tensors.values().flat_map(|t| t.clone().into_data().iter::<f64>().collect::<Vec<_>>());
+    let values =
+        tensors.values().flat_map(|t| t.clone().into_data().iter::<f64>().collect::<Vec<_>>());
     values.map(f64::to_bits).collect()
 }
 

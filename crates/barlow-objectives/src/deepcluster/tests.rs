@@ -111,8 +111,7 @@ fn a_step_replaces_the_rows_of_its_images_in_the_memory_of_each_view() {
     for view in 0..2 {
         let name = format!("memory.{view}");
         let [before, after] = [&before, &after].map(|state| values(&state[&name]));
-        for (image, (old, new)) in
-            before.chunks_exact(DIM).zip(after.chunks_exact(DIM)).enumerate()
+        for (image, (old, new)) in before.chunks_exact(DIM).zip(after.chunks_exact(DIM)).enumerate()
         {
             let mut axis = [0.0; DIM];
             axis[view] = 1.0;

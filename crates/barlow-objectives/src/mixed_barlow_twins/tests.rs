@@ -17,9 +17,8 @@ fn context(step: u64) -> StepContext<'static> {
 
 /// What differs from PyTorch.
 fn deviations(fixture: &Fixture) -> Vec<String> {
-    let constant = |name: &str, default: f64| {
-        fixture.parameter("constants")[name].as_f64().unwrap_or(default)
-    };
+    let constant =
+        |name: &str, default: f64| fixture.parameter("constants")[name].as_f64().unwrap_or(default);
     let lambda = constant("lambda", 0.0051);
     let objective = MixedBarlowTwins {
         plain: BarlowTwins::new(lambda),
@@ -65,13 +64,12 @@ fn a_third_view_is_mixed_of_each_image_and_the_drawn_one() {
     let (device, shape) = (Device::flex(), [6, 2, 3, 3]);
     let [len, image] = [6 * 2 * 3 * 3, 2 * 3 * 3];
     let pixels = ["a", "b"].map(|name| fill(name, len, -2.0, 2.0));
-    let views = pixels.clone().map(|pixels| {
-        Tensor::<4>::from_data(TensorData::new(pixels, shape), &device).autodiff()
-    });
+    let views = pixels
+        .clone()
+        .map(|pixels| Tensor::<4>::from_data(TensorData::new(pixels, shape), &device).autodiff());
     let registry = Registry::default();
     let config = ObjectiveConfig { name: ENTRY.name.to_owned(), ..ObjectiveConfig::default() };
-    let scope =
-        Scope { dim: 4, batch_size: 6, images: 6, classes: 0, seed: 7, device: &device };
+    let scope = Scope { dim: 4, batch_size: 6, images: 6, classes: 0, seed: 7, device: &device };
     let objective = registry.create(&config, &scope).expect("an objective");
     let found = objective.before_views(views.into(), &context(3)).expect("one rank");
     assert_eq!(found.len(), 3);

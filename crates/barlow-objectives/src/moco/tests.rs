@@ -4,8 +4,8 @@ use barlow_nn::collective::SingleRank;
 use barlow_testing::Fixture;
 
 use super::*;
-use crate::registry::{ObjectiveConfig, ObjectiveError, Registry};
 use crate::ConstantValue;
+use crate::registry::{ObjectiveConfig, ObjectiveError, Registry};
 
 fn create(
     constants: &[(&str, i64)],
@@ -26,7 +26,8 @@ fn values(tensor: &Tensor<2>) -> Vec<f64> {
 }
 
 fn step<R>(keys: Tensor<2>, act: impl FnOnce(&[ViewOutputs], &StepContext) -> R) -> R {
-    let views = [ViewOutputs::default(), ViewOutputs { target: Some(keys), ..ViewOutputs::default() }];
+    let views =
+        [ViewOutputs::default(), ViewOutputs { target: Some(keys), ..ViewOutputs::default() }];
     let context = StepContext {
         step: 0,
         total_steps: 1,
@@ -90,7 +91,8 @@ fn a_restored_queue_goes_on_where_it_stopped() {
 
 #[test]
 fn the_first_queue_is_drawn_by_the_seed_and_has_rows_of_length_one() {
-    let queue = |seed| values(&create(&[("queue", 70)], [32, 8], seed).expect("room").state()["queue"]);
+    let queue =
+        |seed| values(&create(&[("queue", 70)], [32, 8], seed).expect("room").state()["queue"]);
     let first = queue(0);
     assert_eq!(first.len(), 64 * 8);
     assert_eq!(queue(0), first);
@@ -105,7 +107,11 @@ fn the_first_queue_is_drawn_by_the_seed_and_has_rows_of_length_one() {
 fn what_cannot_work_is_refused_by_its_key() {
     for (constants, expected, words) in [
         ([("queue", 255), ("batch_norm_groups", 1)], "objective.queue", "at least 256"),
-        ([("queue", 256), ("batch_norm_groups", 129)], "objective.batch_norm_groups", "at most 128"),
+        (
+            [("queue", 256), ("batch_norm_groups", 129)],
+            "objective.batch_norm_groups",
+            "at most 128",
+        ),
     ] {
         match create(&constants, [256, 8], 0).map(|objective| objective.name()) {
             Err(ObjectiveError::Unfit(Unfit::Key { key, allowed })) => {

@@ -50,10 +50,10 @@ pub(super) fn log_softmax(
     logarithms
 }
 
-/// The shares of images in clusters for `P^λ`, given the logarithms of `P`, `[n, clusters]`, and the
+/// The shares of images in clusters for `P^exponent`, given the logarithms of `P`, `[n, clusters]`, and the
 /// rounds that they took.
-pub(super) fn balanced(logarithms: Vec<f64>, clusters: usize, lambda: f64) -> (Plan, usize) {
-    let logarithms = logarithms.into_iter().map(|logarithm| lambda * logarithm).collect();
+pub(super) fn balanced(logarithms: Vec<f64>, clusters: usize, exponent: f64) -> (Plan, usize) {
+    let logarithms = logarithms.into_iter().map(|logarithm| exponent * logarithm).collect();
     let mut plan = Plan::new(logarithms, clusters);
     for round in 0..MAX_ROUNDS {
         let change = plan.round();

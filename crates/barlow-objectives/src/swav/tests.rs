@@ -40,18 +40,23 @@ fn codes_are_pytorchs() {
             matrix(values.into_iter().map(|value| value as f32).collect(), shape[1])
         };
         let given = fixture.parameter("constants").as_object().expect("constants");
-        let given: Vec<(&str, ConstantValue)> = given.iter().map(|(name, value)| {
-            let value = match value.as_i64() {
-                Some(value) => ConstantValue::Integer(value),
-                None => ConstantValue::Number(value.as_f64().expect("a number")),
-            };
-            (name.as_str(), value)
-        }).collect();
+        let given: Vec<(&str, ConstantValue)> = given
+            .iter()
+            .map(|(name, value)| {
+                let value = match value.as_i64() {
+                    Some(value) => ConstantValue::Integer(value),
+                    None => ConstantValue::Number(value.as_f64().expect("a number")),
+                };
+                (name.as_str(), value)
+            })
+            .collect();
         let mut swav = swav(&given, rows("view_0.online").dims()[1]).unwrap();
         swav.set_parameters([("prototypes".to_owned(), rows("parameter.prototypes"))].into());
         if fixture.names().iter().any(|name| name == "state.filled") {
             let names = ["queue_0", "queue_1", "filled"];
-            swav.restore(names.map(|name| (name.to_owned(), rows(&format!("state.{name}")))).into());
+            swav.restore(
+                names.map(|name| (name.to_owned(), rows(&format!("state.{name}")))).into(),
+            );
         }
         for view in 0..2 {
             let codes = swav.codes(view, &rows(&format!("view_{view}.online")), 400);
@@ -83,9 +88,11 @@ fn step(swav: &mut Swav, name: &str, rows: usize, dim: usize, step: u64) -> [Vec
 #[test]
 fn the_queue_keeps_the_last_rows_the_oldest_first_and_serves_once_full() {
     let dim = 3;
-    let mut swav =
-        swav(&[("queue", ConstantValue::Integer(10)), ("prototypes", ConstantValue::Integer(5))], dim)
-            .unwrap();
+    let mut swav = swav(
+        &[("queue", ConstantValue::Integer(10)), ("prototypes", ConstantValue::Integer(5))],
+        dim,
+    )
+    .unwrap();
     let mut expected = [vec![0.0; 10 * dim], vec![0.0; 10 * dim]];
     for number in 0..5 {
         let is_full = swav.queues.as_ref().unwrap().full(0).is_some();
@@ -109,7 +116,8 @@ fn a_batch_longer_than_the_queue_leaves_its_last_rows() {
 
 #[test]
 fn prototypes_are_brought_to_length_one_after_a_step_that_moved_them() {
-    let given = [("prototypes", ConstantValue::Integer(4)), ("frozen_steps", ConstantValue::Integer(2))];
+    let given =
+        [("prototypes", ConstantValue::Integer(4)), ("frozen_steps", ConstantValue::Integer(2))];
     let mut swav = swav(&given, 3).unwrap();
     let moved = matrix(fill("moved", 12, -2.0, 2.0), 3);
     swav.set_parameters([("prototypes".to_owned(), moved.clone())].into());

@@ -114,7 +114,9 @@ fn the_loss_ignores_affine_maps_of_the_embeddings_that_whitening_undoes() {
     // Scaling dimensions and moving them does not turn the axes that Cholesky's factor keeps.
     let moved = |values: &mut [f32]| {
         for row in values.chunks_exact_mut(6) {
-            row.iter_mut().zip([1.0, 2.0, 0.5, 3.0, 8.0, 0.25]).for_each(|(v, s)| *v = *v * s + 0.5);
+            row.iter_mut()
+                .zip([1.0, 2.0, 0.5, 3.0, 8.0, 0.25])
+                .for_each(|(v, s)| *v = *v * s + 0.5);
         }
     };
     let (first, second) = (evaluated(|_| {}).loss, evaluated(moved).loss);

@@ -145,7 +145,8 @@ mod tests {
         // The second is the first and a third as much of its own, uncorrelated: 1/9 of 10/9.
         let own = [1.0, 1.0, -1.0, -1.0].map(|value| value / 3.0);
         let first = [1.0, -1.0, 1.0, -1.0];
-        let columns = DMatrix::from_fn(2, 4, |i, j| if i == 0 { first[j] } else { first[j] + own[j] });
+        let columns =
+            DMatrix::from_fn(2, 4, |i, j| if i == 0 { first[j] } else { first[j] + own[j] });
         let found = Whitened::new(columns, 0.0).expect("a regular slice").smallest_pivot;
         assert!((found - 0.1).abs() < 1e-12, "{found}");
     }

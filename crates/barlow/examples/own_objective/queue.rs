@@ -60,10 +60,9 @@ impl Objective for Queue {
             loss,
             terms: vec![("choice", loss)],
             measures: vec![("log_sharpness", sharpness.clone().into_scalar::<f32>().into())],
-            floor: None,
             gradients: vec![of_queries, ViewGradients::default()],
             parameter_gradients: [("sharpness".to_owned(), of_sharpness)].into(),
-            fault: None,
+            ..Evaluation::default()
         })
     }
 

@@ -32,7 +32,11 @@ fn constants_that_contradict_each_other_or_do_nothing_are_refused() {
         (vec![entropies.clone()], 1, "loss"),
         (vec![("predictor", text("16-9"))], 8, "predictor"),
         (vec![("target_momentum", number(0.9))], 8, "target_momentum"),
-        (vec![("averaged_target", yes.clone()), ("stop_gradient", yes.clone())], 8, "stop_gradient"),
+        (
+            vec![("averaged_target", yes.clone()), ("stop_gradient", yes.clone())],
+            8,
+            "stop_gradient",
+        ),
     ] {
         let Err(ObjectiveError::Unfit(Unfit::Key { key: found, .. })) = create(&constants, dim)
         else {
@@ -85,13 +89,8 @@ fn views_without_anything_in_common_are_collapsed_while_images_differ() {
         assert!(finding.reason.contains(words), "{words}: {}", finding.reason);
     }
     let evaluation = |agreement| Evaluation {
-        loss: 1.0,
-        terms: vec![],
         measures: vec![("mean_diagonal", agreement), ("variation", 0.9)],
-        floor: None,
-        gradients: vec![],
-        parameter_gradients: BTreeMap::new(),
-        fault: None,
+        ..Evaluation::default()
     };
     assert!(only_redundancy.has_collapsed(&evaluation(0.05)));
     assert!(!only_redundancy.has_collapsed(&evaluation(0.5)));
