@@ -10,7 +10,8 @@ use barlow_nn::encoder_file::{self, EncoderFacts};
 use barlow_objectives::{Layer, ObjectiveError, Scope};
 use burn::tensor::Device;
 
-use super::{Run, State, TrainError};
+use super::state::State;
+use super::{Run, TrainError};
 use crate::checkpoint;
 use crate::event::Event;
 use crate::networks::{Networks, output_dim};
