@@ -31,8 +31,6 @@ pub struct Study {
     pub seeds: Vec<u64>,
     /// What all arms have in common.
     pub settings: Vec<Setting>,
-    /// What makes the study fit the machine that `preset` is for; not taken with another preset.
-    pub sizing: Vec<Setting>,
     /// What [`Arm::x`] is.
     pub x_label: Option<String>,
     /// In the order of the file.
@@ -48,6 +46,8 @@ pub struct Setting {
     pub value: Value,
     /// Where, from 1.
     pub line: usize,
+    /// Whether it only makes the study's own preset fit its machine, and is left out with another.
+    pub is_sizing: bool,
 }
 
 impl Setting {
@@ -121,8 +121,7 @@ impl Study {
             claim: page.required(root, "claim", "the study"),
             preset: page.text(root, "preset"),
             seeds: page.seeds(root, "seeds").unwrap_or_else(|| SEEDS.to_vec()),
-            settings: page.settings(root, "settings"),
-            sizing: page.settings(root, "sizing"),
+            settings: [page.settings(root, "settings"), page.sizing(root)].concat(),
             x_label: page.text(root, "x"),
             arms: Vec::new(),
         };

@@ -221,10 +221,16 @@ fn a_dry_run_says_what_is_left_and_writes_nothing() {
 
 #[test]
 fn another_preset_leaves_the_sizing_out_and_other_images_the_probe() {
-    let playground = playground(STUDY);
-    let plan = ["compare", "study.toml", "--dry-run", "--json", "--preset", "cifar"];
-    let plan = playground.run(&plan).json();
-    assert_eq!(plan["arms"][0]["pairs"], 64_000, "its 1000 epochs of 64 images");
+    let set = "set = { objective.lambda = 0 }";
+    let of_an_arm = format!("{set}\nsizing = {{ schedule.epochs = 3 }}");
+    let playground = playground(&STUDY.replace(set, &of_an_arm));
+    let pairs = |options: &[&str]| {
+        let plan = ["compare", "study.toml", "--dry-run", "--json"];
+        let plan = playground.run(&[&plan[..], options].concat()).json();
+        [0, 1].map(|arm| plan["arms"][arm]["pairs"].as_u64().unwrap())
+    };
+    assert_eq!(pairs(&[]), [2 * 64, 3 * 64]);
+    assert_eq!(pairs(&["--preset", "cifar"]), [64_000; 2], "its 1000 epochs of 64 images");
     let options = ["compare", "study.toml", "--data", "synthetic:80", "--only", "usual", "--json"];
     let report = playground.run(&[&options[..], &["--seeds", "3"]].concat()).json();
     let protocol = report["arms"][0]["protocol"].as_str().unwrap();
@@ -355,7 +361,7 @@ fn every_arm_of_every_named_study_resolves() {
         assert!(problems.is_empty(), "{}: {problems:?}", named.name);
         assert_eq!(study.seeds, [0, 1, 2], "{}", named.name);
         for arm in &study.arms {
-            let settings = [&study.settings[..], &study.sizing, &arm.settings].concat();
+            let settings = [&study.settings[..], &arm.settings].concat();
             let typed = TypedSettings {
                 preset: study.preset.clone(),
                 set: settings.iter().map(|s| format!("{}={}", s.key, s.text())).collect(),

@@ -2,7 +2,8 @@
 //!
 //! A series is crossed with its own axes and arms, or, where it has none, with those of the study.
 //! Axes are multiplied, the first one outermost. An arm's settings are those of its series, of its
-//! value on each axis, and its own, in this order; `like` comes before the `set` beside it.
+//! value on each axis, and its own, in this order; `like` comes before the `set` beside it,
+//! and that before `sizing`.
 
 use super::reader::{Page, Place};
 use super::{Arm, Recipes, Setting, Study, StudyProblem};
@@ -45,7 +46,7 @@ pub(super) fn arms<'a>(page: &mut Page<'a>, root: Place<'a>, recipes: &Recipes, 
     let series = page.tables(root, "series");
     let has_series = !series.is_empty();
     for place in series {
-        page.allow(place, &["name", "label", "like", "set", "arm", "axis"]);
+        page.allow(place, &["name", "label", "like", "set", "sizing", "arm", "axis"]);
         let part = part(page, place, recipes, "a series");
         let own = block(page, place, recipes, &mut study.x_label);
         let block = if own.is_empty() { &common } else { &own };
@@ -95,7 +96,7 @@ fn block<'a>(
         let values: Vec<Part> = places
             .into_iter()
             .map(|place| {
-                page.allow(place, &["name", "label", "x", "baseline", "like", "set"]);
+                page.allow(place, &["name", "label", "x", "baseline", "like", "set", "sizing"]);
                 let mut value = part(page, place, recipes, "a value of an axis");
                 if value.x.is_some() && value.label == value.name {
                     value.label = format!("{label} {}", value.name);
@@ -147,6 +148,7 @@ fn block<'a>(
                     "paper_difference",
                     "like",
                     "set",
+                    "sizing",
                 ],
             );
             part(page, place, recipes, "an arm")
@@ -173,6 +175,7 @@ fn part<'a>(page: &mut Page<'a>, place: Place<'a>, recipes: &Recipes, what: &str
         }
     }
     settings.extend(page.settings(place, "set"));
+    settings.extend(page.sizing(place));
     Part {
         label: page.text(place, "label").unwrap_or_else(|| name.clone()),
         name,

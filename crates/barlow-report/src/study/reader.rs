@@ -171,6 +171,12 @@ impl<'a> Page<'a> {
         settings
     }
 
+    /// Settings under `sizing`.
+    pub(super) fn sizing(&mut self, place: Place<'a>) -> Vec<Setting> {
+        let settings = self.settings(place, "sizing").into_iter();
+        settings.map(|setting| Setting { is_sizing: true, ..setting }).collect()
+    }
+
     fn flatten(&self, table: &'a DeTable<'a>, section: &str, settings: &mut Vec<Setting>) {
         for (name, value) in table {
             let dot = if section.is_empty() { "" } else { "." };
@@ -179,7 +185,7 @@ impl<'a> Page<'a> {
                 self.flatten(table, &key, settings);
             } else {
                 let line = self.line(name.span().start);
-                settings.push(Setting { key, value: plain(value), line });
+                settings.push(Setting { key, value: plain(value), line, is_sizing: false });
             }
         }
     }

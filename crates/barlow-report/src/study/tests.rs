@@ -89,13 +89,16 @@ fn axes_are_multiplied_the_first_one_outermost() {
 #[test]
 fn settings_are_single_keys_with_their_lines() {
     let study = read(GRID);
-    let keys: Vec<(&str, String, usize)> =
-        study.settings.iter().map(|s| (s.key.as_str(), s.text(), s.line)).collect();
+    let keys: Vec<(&str, String, usize, bool)> =
+        study.settings.iter().map(|s| (s.key.as_str(), s.text(), s.line, s.is_sizing)).collect();
     assert_eq!(
         keys,
-        [("schedule.epochs", "2".to_owned(), 8), ("views.a.hue", "0.0".to_owned(), 10)]
+        [
+            ("schedule.epochs", "2".to_owned(), 8, false),
+            ("views.a.hue", "0.0".to_owned(), 10, false),
+            ("data.max_images", "512".to_owned(), 12, true)
+        ]
     );
-    assert_eq!(study.sizing[0].key, "data.max_images");
     assert_eq!((study.preset.as_deref(), &study.seeds[..]), (Some("quick"), &[3, 1][..]));
 }
 

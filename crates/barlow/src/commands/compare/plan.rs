@@ -169,14 +169,18 @@ fn open(study: &str) -> anyhow::Result<(String, PathBuf, String)> {
     }
 }
 
+/// Whether the study's sizing is meant for what its arms are to differ from.
+fn fits(study: &Study, arguments: &CompareArguments) -> bool {
+    arguments.preset.is_none() || arguments.preset == study.preset
+}
+
 /// An arm's settings as if they had been typed, and those among them that the study states.
 fn typed(study: &Study, arm: &Arm, arguments: &CompareArguments) -> (TypedSettings, Vec<Setting>) {
-    let is_own = arguments.preset.is_none() || arguments.preset == study.preset;
-    let sizing = if is_own { &study.sizing[..] } else { &[] };
     let data = arguments.data.as_ref();
-    let settings: Vec<Setting> = [&study.settings[..], sizing, &arm.settings[..]]
+    let settings: Vec<Setting> = [&study.settings[..], &arm.settings[..]]
         .concat()
         .into_iter()
+        .filter(|setting| !setting.is_sizing || fits(study, arguments))
         .filter(|setting| data.is_none() || !IMAGES.contains(&setting.key.as_str()))
         .collect();
     let set = settings.iter().map(|setting| format!("{}={}", setting.key, setting.text()));
@@ -201,7 +205,10 @@ fn refuse_options(study: &Study, arguments: &CompareArguments) -> anyhow::Result
         if key == SEED {
             bail!(Usage::new(format!("`--set {SEED}`: a study has several seeds")).hint("--seeds"));
         }
-        if study.arms.iter().any(|arm| arm.settings.iter().any(|setting| setting.key == key)) {
+        let is_stated = |setting: &Setting| {
+            setting.key == key && (!setting.is_sizing || fits(study, arguments))
+        };
+        if study.arms.iter().any(|arm| arm.settings.iter().any(is_stated)) {
             bail!(
                 Usage::new(format!("`--set {key}`: arms of the study differ in this key"))
                     .hint("write the study down with other values: docs/studies.md")
