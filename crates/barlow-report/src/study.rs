@@ -112,6 +112,7 @@ impl Study {
                 "arm",
                 "axis",
                 "series",
+                "reference",
                 "paper",
                 "paper_difference",
             ],

@@ -1,4 +1,5 @@
-//! A line a series over the arms' x, with deviations; beside it the paper's, on an axis of its own.
+//! A line a series over the arms' x, with deviations, and a level for each arm without one; beside
+//! it the paper's, on an axis of its own.
 
 use super::scale::{Scale, tick_text};
 use super::svg::{Anchor, Stroke, Svg, shortened, width_px};
@@ -16,6 +17,9 @@ const LEGEND_ROW_PX: f64 = 20.0;
 /// Tells series of one colour apart.
 const DASHES: [&str; 4] = ["", "6 3", "2 3", "8 3 2 3"];
 
+/// Of an arm without x.
+const LEVEL: Stroke = Stroke { colour: "#666666", width_px: 1.5, dashes: "1 4" };
+
 /// A line of the plot.
 struct Series<'a> {
     label: String,
@@ -25,7 +29,7 @@ struct Series<'a> {
 
 /// One number of an arm: where, how high, how uncertain, and whether something is wrong with it.
 struct Point {
-    x: f64,
+    x: Option<f64>,
     y: f64,
     deviation: f64,
     is_ill: bool,
@@ -53,7 +57,9 @@ pub(super) fn draw(report: &Report) -> String {
     for (series, [x, y]) in series.iter().zip(legend).filter(|(s, _)| !s.label.is_empty()) {
         let y = below + y + 12.0;
         svg.line(&[[x, y - 4.0], [x + 26.0, y - 4.0]], series.stroke);
-        svg.circle([x + 13.0, y - 4.0], 3.5, series.stroke.colour, series.stroke.colour);
+        if series.rows.iter().any(|row| row.x.is_some()) {
+            svg.circle([x + 13.0, y - 4.0], 3.5, series.stroke.colour, series.stroke.colour);
+        }
         svg.text([x + 32.0, y], SMALL_PX, Anchor::Start, INK, &series.label);
     }
     if report.arms.iter().any(|row| row.health.is_ill()) {
@@ -77,6 +83,9 @@ fn series(report: &Report) -> Vec<Series<'_>> {
         let stroke = Stroke { colour, width_px: 2.0, dashes };
         series.push(Series { label, stroke, rows: vec![row] });
     }
+    for row in report.arms.iter().filter(|row| row.x.is_none()) {
+        series.push(Series { label: row.label.clone(), stroke: LEVEL, rows: vec![row] });
+    }
     for series in &mut series {
         series.rows.sort_by(|a, b| a.x.unwrap_or(0.0).total_cmp(&b.x.unwrap_or(0.0)));
         series.label = shortened(&series.label, SMALL_PX, 360.0);
@@ -87,11 +96,11 @@ fn series(report: &Report) -> Vec<Series<'_>> {
 fn ours(row: &Row) -> Option<Point> {
     let knn = row.knn?.times(100.0);
     let is_ill = row.health.is_ill();
-    Some(Point { x: row.x?, y: knn.mean, deviation: knn.deviation.unwrap_or(0.0), is_ill })
+    Some(Point { x: row.x, y: knn.mean, deviation: knn.deviation.unwrap_or(0.0), is_ill })
 }
 
 fn papers(row: &Row) -> Option<Point> {
-    Some(Point { x: row.x?, y: row.paper?, deviation: 0.0, is_ill: false })
+    Some(Point { x: row.x, y: row.paper?, deviation: 0.0, is_ill: false })
 }
 
 /// Where each entry of the legend begins, row by row, from its upper left corner.
@@ -149,8 +158,15 @@ fn panel(
 
     for series in series {
         let points: Vec<Point> = series.rows.iter().filter_map(|row| point(row)).collect();
-        let places: Vec<[f64; 2]> = points.iter().map(|p| [x.at(p.x), y.at(p.y)]).collect();
-        svg.line(&places, series.stroke);
+        let places: Vec<[f64; 2]> =
+            points.iter().filter_map(|p| Some([x.at(p.x?), y.at(p.y)])).collect();
+        for level in points.iter().filter(|point| point.x.is_none()) {
+            let at = y.at(level.y);
+            svg.line(&[[from, at], [to, at]], series.stroke);
+        }
+        if places.len() > 1 {
+            svg.line(&places, series.stroke);
+        }
         let plain = Stroke { dashes: "", width_px: 1.3, ..series.stroke };
         for (point, &[left, top]) in points.iter().zip(&places) {
             if point.deviation > 0.0 {

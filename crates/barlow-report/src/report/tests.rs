@@ -155,6 +155,8 @@ claim = "c"
 name = "a"
 [[series]]
 name = "b"
+[[reference]]
+name = "ceiling"
 [[axis]]
 name = "batch"
 values = [{ name = "32", x = 32 }, { name = "64", x = 64 }, { name = "2048", x = 2048 }]
@@ -168,8 +170,12 @@ fn lines_rise_with_the_means_and_ill_arms_are_crossed_out() {
         ("a-32", vec![run(0, 0.5)]),
         ("a-64", vec![run(0, 0.6)]),
         ("a-2048", vec![collapsed(0, 40)]),
+        ("ceiling", vec![run(0, 0.7)]),
     ];
     let svg = plot(&report(CURVE, &runs));
+    // On the panel and in the legend.
+    let levels: Vec<&str> = svg.lines().filter(|line| line.contains(r#""1 4""#)).collect();
+    assert_eq!(levels.len(), 2, "{svg}");
     let heights = numbers(&svg, "circle", "cy");
     assert!(heights[0] > heights[1] && heights[2] > heights[0], "down is less: {heights:?}");
     let places = numbers(&svg, "circle", "cx");

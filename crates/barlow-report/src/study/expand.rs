@@ -1,7 +1,7 @@
-//! From `[[arm]]`, `[[axis]]` and `[[series]]` to arms.
+//! From `[[arm]]`, `[[axis]]`, `[[series]]` and `[[reference]]` to arms.
 //!
 //! A series is crossed with its own axes and arms, or, where it has none, with those of the study.
-//! Axes are multiplied, the first one outermost. An arm's settings are those of its series, of its
+//! A reference is an arm by itself. Axes are multiplied, the first one outermost. An arm's settings are those of its series, of its
 //! value on each axis, and its own, in this order; `like` comes before the `set` beside it,
 //! and that before `sizing`.
 
@@ -54,6 +54,11 @@ pub(super) fn arms<'a>(page: &mut Page<'a>, root: Place<'a>, recipes: &Recipes, 
     }
     if !has_series {
         cross(None, &common, &mut found);
+    }
+    for place in page.tables(root, "reference") {
+        page.allow(place, &["name", "label", "like", "set", "sizing", "paper", "paper_difference"]);
+        let part = part(page, place, recipes, "a reference");
+        found.push((arm(&[&part], None), part.line));
     }
     if found.is_empty() && page.problems.is_empty() {
         page.problems.push(StudyProblem::NoArms);

@@ -123,9 +123,12 @@ baseline = true
 [[arm]]
 name = "other"
 set = { objective.lambda = 2 }
+[[reference]]
+name = "ceiling"
 "#,
     );
-    assert_eq!(names(&study), ["a-plain", "a-other", "b-8", "b-16"]);
+    assert_eq!(names(&study), ["a-plain", "a-other", "b-8", "b-16", "ceiling"]);
+    assert_eq!(study.arm("ceiling").unwrap().baseline, None);
     let other = study.arm("a-other").unwrap();
     assert_eq!(other.baseline.as_deref(), Some("a-plain"));
     assert_eq!(set(other), ["objective.lambda=1", "objective.lambda=2"]);
