@@ -31,6 +31,12 @@ pub struct Report {
     pub title: String,
     /// What is under test.
     pub claim: String,
+    /// Where the arms are not what the paper had.
+    pub differs: Option<String>,
+    /// Where claim and numbers are from.
+    pub source: Option<String>,
+    /// How the paper measured its numbers.
+    pub paper_protocol: Option<String>,
     /// Seeds of each arm.
     pub seeds: Vec<u64>,
     /// What [`Row::x`] is.
@@ -56,14 +62,16 @@ pub struct Row {
     pub knn_before: Option<Spread>,
     /// The arm that it is measured against.
     pub baseline: Option<String>,
-    /// Mean less the baseline's mean, points.
-    pub difference: Option<f64>,
+    /// Accuracy less the baseline's of the same seed, points, over the seeds that both finished.
+    pub difference: Option<Spread>,
     /// What the paper reports, percent.
     pub paper: Option<f64>,
     /// The paper's difference to its baseline, points.
     pub paper_difference: Option<f64>,
     /// What became of it, over all seeds.
     pub health: Health,
+    /// Runs that finished, with an accuracy or, where nothing has labels, without.
+    pub finished: usize,
     /// Seconds of a run.
     pub seconds: Option<Spread>,
     /// Source images a second, the median of each run's steps.
@@ -140,12 +148,10 @@ impl Report {
         runs: &BTreeMap<String, Vec<RunRow>>,
     ) -> Self {
         let of = |arm: &str| runs.get(arm).map_or(&[][..], Vec::as_slice);
-        let knn = |arm: &str| spread(of(arm), |run| run.knn);
         let row = |arm: &Arm| {
             let own = of(&arm.name);
             let baseline = arm.baseline.as_deref().and_then(|name| study.arm(name));
-            let difference = baseline
-                .and_then(|other| Some(100.0 * (knn(&arm.name)?.mean - knn(&other.name)?.mean)));
+            let difference = baseline.and_then(|other| difference(own, of(&other.name)));
             let paper_difference = arm
                 .paper_difference
                 .or_else(|| baseline.and_then(|other| Some(arm.paper? - other.paper?)));
@@ -156,14 +162,15 @@ impl Report {
                 label: arm.label.clone(),
                 groups: arm.groups.clone(),
                 x: arm.x,
-                knn: knn(&arm.name),
+                knn: spread(own, |run| run.knn),
                 knn_before: spread(own, |run| run.knn_before),
                 baseline: arm.baseline.clone(),
                 difference,
                 paper: arm.paper,
                 paper_difference,
                 health: Health::of(own),
-                seconds: spread(own, |run| run.seconds.filter(|_| run.knn.is_some())),
+                finished: own.iter().filter(|run| is_finished(run)).count(),
+                seconds: spread(own, |run| run.seconds.filter(|_| is_finished(run))),
                 images_per_second: spread(own, |run| run.images_per_second),
                 parameters,
                 protocol,
@@ -174,6 +181,9 @@ impl Report {
             study: name.to_owned(),
             title: study.title.clone(),
             claim: study.claim.clone(),
+            differs: study.differs.clone(),
+            source: study.source.clone(),
+            paper_protocol: study.paper_protocol.clone(),
             seeds: study.seeds.clone(),
             x_label: study.x_label.clone(),
             arms: study.arms.iter().map(row).collect(),
@@ -199,6 +209,19 @@ impl Report {
 
 fn spread(runs: &[RunRow], value: impl Fn(&RunRow) -> Option<f64>) -> Option<Spread> {
     Spread::of(&runs.iter().filter_map(value).collect::<Vec<_>>())
+}
+
+fn is_finished(run: &RunRow) -> bool {
+    run.state == RunState::Finished
+}
+
+/// Seed by seed, as runs of one seed share their images and first weights.
+fn difference(runs: &[RunRow], others: &[RunRow]) -> Option<Spread> {
+    let of_seed = |run: &RunRow| {
+        let other = others.iter().find(|other| other.seed == run.seed)?;
+        Some(100.0 * (run.knn? - other.knn?))
+    };
+    spread(runs, of_seed)
 }
 
 #[cfg(test)]

@@ -14,10 +14,11 @@ const STATUS: &str = "status.json";
 const HEALTHY: &str = "healthy";
 
 /// How far a run is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RunState {
     /// There is none.
+    #[default]
     Missing,
     /// Begun: interrupted, killed, or still going.
     Begun,
@@ -54,7 +55,7 @@ pub enum RunError {
 }
 
 /// What a run measured.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct RunRecord {
     /// How far it is.
     pub state: RunState,
@@ -95,7 +96,7 @@ impl RunRecord {
         let rates = steps.iter().filter_map(|step| step["images_per_second"].as_f64());
         let done = steps.last().and_then(|step| step["step"].as_u64()).map_or(0, |step| step + 1);
         Ok(Self {
-            state: state(&status, steps.last().copied(), run.exists()),
+            state: state(&status, run.exists()),
             reason: status["reason"].as_str().map(str::to_owned),
             // Not every step need be recorded; the last record of an epoch knows better.
             steps: epochs.last().and_then(|epoch| epoch["step"].as_u64()).unwrap_or(0).max(done),
@@ -118,12 +119,10 @@ impl RunRecord {
     }
 }
 
-fn state(status: &Value, last_step: Option<&Value>, is_there: bool) -> RunState {
+fn state(status: &Value, is_there: bool) -> RunState {
     match status["state"].as_str() {
         Some("done") => RunState::Finished,
-        Some("failed") if last_step.is_some_and(|step| step["skipped"].is_string()) => {
-            RunState::Diverged
-        }
+        Some("failed") if status["cause"] == "diverged" => RunState::Diverged,
         Some("failed") => RunState::Failed,
         Some(_) => RunState::Begun,
         None if is_there => RunState::Begun,
@@ -144,10 +143,10 @@ fn verdict(epochs: &[&Value]) -> (Option<String>, Option<u64>) {
     (last, stated.or(since))
 }
 
-/// The text of a file, if it is there.
+/// The text of a file, if it is there; what is no UTF-8, as at the end of a torn line, is replaced.
 fn text(path: &Path) -> Result<Option<String>, RunError> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(RunError::Io { path: path.to_owned(), source }),
     }
@@ -226,13 +225,11 @@ mod tests {
 
     #[test]
     fn a_run_without_finite_numbers_diverged_and_any_other_failure_is_one() {
-        let skipped = r#"{"kind":"step","step":1,"loss":null,"skipped":"loss"}"#;
-        let failed = r#"{"state":"failed","reason":"no space"}"#;
-        let lines = [step(0, 1.0), skipped.to_owned()];
-        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-        let record = RunRecord::read(run(failed, &lines).path()).unwrap();
+        let diverged = r#"{"state":"failed","reason":"NaN","cause":"diverged"}"#;
+        let record = RunRecord::read(run(diverged, &[&step(0, 1.0)]).path()).unwrap();
         assert_eq!((record.state, record.has_result()), (RunState::Diverged, true));
-        let record = RunRecord::read(run(failed, &lines[..1]).path()).unwrap();
+        let failed = r#"{"state":"failed","reason":"no space"}"#;
+        let record = RunRecord::read(run(failed, &[&step(0, 1.0)]).path()).unwrap();
         assert_eq!((record.state, record.has_result()), (RunState::Failed, false));
         assert_eq!(record.reason.as_deref(), Some("no space"));
     }

@@ -27,6 +27,14 @@ pub struct Study {
     pub claim: String,
     /// The configuration that the arms differ from; none to let the images choose.
     pub preset: Option<String>,
+    /// What a run takes, seconds, as far as its author knows.
+    pub seconds_a_run: Option<f64>,
+    /// Where the arms are not what the paper had.
+    pub differs: Option<String>,
+    /// Where claim and numbers are from.
+    pub source: Option<String>,
+    /// How the paper measured its numbers.
+    pub paper_protocol: Option<String>,
     /// Each arm runs once with each.
     pub seeds: Vec<u64>,
     /// What all arms have in common.
@@ -74,6 +82,8 @@ pub struct Arm {
     pub x: Option<f64>,
     /// Name of the arm that it is measured against; may be its own.
     pub baseline: Option<String>,
+    /// Whether it stands by itself, crossed with nothing.
+    pub is_reference: bool,
     /// What the paper reports, percent.
     pub paper: Option<f64>,
     /// The paper's difference to its baseline, points, where it gives no more than that.
@@ -105,6 +115,10 @@ impl Study {
                 "title",
                 "claim",
                 "preset",
+                "seconds_a_run",
+                "differs",
+                "source",
+                "paper_protocol",
                 "seeds",
                 "x",
                 "settings",
@@ -121,6 +135,10 @@ impl Study {
             title: page.required(root, "title", "the study"),
             claim: page.required(root, "claim", "the study"),
             preset: page.text(root, "preset"),
+            seconds_a_run: page.number(root, "seconds_a_run"),
+            differs: page.text(root, "differs"),
+            source: page.text(root, "source"),
+            paper_protocol: page.text(root, "paper_protocol"),
             seeds: page.seeds(root, "seeds").unwrap_or_else(|| SEEDS.to_vec()),
             settings: [page.settings(root, "settings"), page.sizing(root)].concat(),
             x_label: page.text(root, "x"),

@@ -114,6 +114,7 @@ pub fn train(
             (Ending::Interrupted, Some(format!("{signal:?}").to_lowercase()))
         }
         Ok(_) => (Ending::Done, None),
+        Err(error) if error.is_divergence() => (Ending::Diverged, Some(error.to_string())),
         Err(error) => (Ending::Failed, Some(error.to_string())),
     };
     let finished = trainer.status.finish(ending, reason.as_deref());

@@ -24,10 +24,9 @@ use serde_json::Value;
 
 use crate::storage::{Disk, write_atomically};
 use contents::Contents;
-use lock::Lock;
 
 pub use bad_images::BadImages;
-pub use lock::Holder;
+pub use lock::{Holder, Lock};
 pub use metrics::Metrics;
 pub use status::{Ending, Status};
 pub use train_log::TrainLog;

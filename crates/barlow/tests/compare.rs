@@ -179,6 +179,8 @@ fn a_study_that_was_killed_and_interrupted_ends_as_one_left_alone() {
     let expected = finished(&study);
     let playground = playground(&study);
     let mut child = start_and_wait(&playground, &run_of(&playground, "none", 0), 3);
+    let locked = format!("`studies/study` is in use by process {}", child.id());
+    playground.run(&["compare", "study.toml"]).assert(1, &[&locked]);
     child.kill().unwrap();
     child.wait().unwrap();
     let mut child = start_and_wait(&playground, &run_of(&playground, "usual", 1), 3);
@@ -209,6 +211,10 @@ fn a_dry_run_says_what_is_left_and_writes_nothing() {
     let plan = playground.run(&options).json();
     assert_eq!(plan["order"], serde_json::json!([["none", 7], ["none", 8], ["none", 9]]));
     assert_eq!(plan["arms"][0]["pairs"], 128);
+    let stated = STUDY.replace("seeds = [0, 1]", "seeds = [0, 1]\nseconds_a_run = 45");
+    fs::write(playground.path("stated.toml"), stated).unwrap();
+    let ended = playground.run(&["compare", "stated.toml", "--dry-run"]);
+    assert!(ended.stdout.contains("4 runs left, about 3 minutes, as the"), "{}", ended.stdout);
     playground.run(&["compare", "study.toml", "--only", "none", "--seeds", "1"]).assert(0, &[]);
     let ended = playground.run(&["compare", "study.toml", "--dry-run"]);
     for part in ["none   1 of 2 runs done", "3 runs left, about "] {
@@ -237,6 +243,44 @@ fn another_preset_leaves_the_sizing_out_and_other_images_the_probe() {
     );
     assert_eq!(report["arms"][0]["runs"][0]["state"], "finished");
     assert_eq!(report["arms"][1]["runs"][0]["state"], "missing");
+    let missing = ["compare", "study.toml", "--data", "nowhere", "--dry-run"];
+    playground.run(&missing).assert(1, &["the images of `nowhere` cannot be opened"]);
+    let differ =
+        STUDY.replace("set = { objective", "set = { data.source = \"synthetic:9\", objective");
+    fs::write(playground.path("study.toml"), differ).unwrap();
+    playground
+        .run(&["compare", "study.toml", "--data", "synthetic:80", "--dry-run"])
+        .assert(2, &["arms of the study differ in their images (`data.source`)"]);
+}
+
+#[test]
+fn a_reference_has_an_objective_of_its_own() {
+    let reference = "[[reference]]\nname = \"ceiling\"\nlike = \"supervised\"\n";
+    let playground = playground(&format!("{STUDY}{reference}"));
+    let plan = ["compare", "study.toml", "--dry-run", "--set", "objective.invariance_weight=0.5"];
+    let ended = playground.run(&plan);
+    assert!(ended.assert(0, &[]).stdout.contains("ceiling  0 of 2"), "{}", ended.stdout);
+}
+
+#[test]
+fn tables_hold_every_run_of_the_folder_that_is_an_arms_and_can_be_read() {
+    let playground = playground(STUDY);
+    let run = |options: &[&str]| playground.run(&[&["compare", "study.toml"], options].concat());
+    run(&["--only", "usual", "--seeds", "1"]).assert(0, &[]);
+    run(&["--only", "usual", "--seeds", "0"]).assert(0, &[]);
+    let found = json(&playground);
+    assert_eq!(found["seeds"], serde_json::json!([0, 1]));
+    assert_eq!(found["arms"][0]["finished"], 2, "the earlier seed as well");
+
+    fs::write(run_of(&playground, "usual", 1).join("metrics.jsonl"), "no JSON\n{}\n").unwrap();
+    fs::create_dir(playground.path("studies/study/runs/former")).unwrap();
+    run(&["--only", "usual"]).assert(
+        1,
+        &["arms that the study does not have", "`former`", "`usual`, seed 1 failed", "line 1 of"],
+    );
+    let found = json(&playground);
+    let states = [0, 1].map(|seed| found["arms"][0]["runs"][seed]["state"].clone());
+    assert_eq!(states, ["finished", "failed"]);
 }
 
 #[test]
@@ -289,7 +333,7 @@ fn options_that_make_no_sense_are_wrong_usage() {
 
 #[test]
 fn a_run_that_fails_is_told_and_the_others_go_on() {
-    let study = STUDY.replace("set = { objective", "set = { data.source = \"nowhere\", objective");
+    let study = STUDY.replace("set = { objective", "set = { probe.test = \"nowhere\", objective");
     let playground = playground(&study);
     let ended = playground.run(&["compare", "study.toml", "--seeds", "0"]);
     ended.assert(1, &["`none`, seed 0 failed", "nowhere", "1 of 2 runs failed"]);
@@ -362,7 +406,7 @@ fn every_arm_of_every_named_study_resolves() {
             }
         }
     }
-    assert_eq!(arms, 172 + 11, "and the supervised one in each but `methods`, which counts it");
+    assert_eq!(arms, 169 + 11, "and the supervised one in each but `methods`, which counts it");
 }
 
 #[test]

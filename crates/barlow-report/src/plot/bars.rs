@@ -5,6 +5,7 @@ use super::scale::{Scale, tick_text};
 use super::svg::{Anchor, Stroke, Svg, shortened, width_px};
 use super::{GRID, ILL, INK, SMALL_PX, WIDTH_PX, colour, heading};
 use crate::report::{Report, Row};
+use crate::statistics::Spread;
 
 /// Rows fill this height if that leaves them neither too narrow nor too far apart.
 const HEIGHT_PX: f64 = 500.0;
@@ -93,7 +94,7 @@ fn bar(svg: &mut Svg, scale: Scale, row: &Row, colour: &'static str, middle: f64
     }
     if row.health.is_ill() {
         // Behind all marks of the row; where that is too far right, at the bar's root on white.
-        let text = row.health.to_string();
+        let text = shortened(&row.health.to_string(), SMALL_PX, scale.end() - zero - 12.0);
         let width = width_px(&text, SMALL_PX);
         let behind = shown_values(row).into_iter().fold(0.0, f64::max);
         let behind = scale.at(behind) + 8.0;
@@ -103,7 +104,7 @@ fn bar(svg: &mut Svg, scale: Scale, row: &Row, colour: &'static str, middle: f64
     }
 }
 
-/// Differences to the baseline: ours as a line from zero, the paper's as a diamond.
+/// Differences to the baseline: ours as a line from zero with its deviation, the paper's as a diamond.
 fn differences(
     svg: &mut Svg,
     report: &Report,
@@ -111,15 +112,22 @@ fn differences(
     across: [f64; 2],
     row_px: f64,
 ) {
-    let values = report.arms.iter().flat_map(|row| [row.difference, row.paper_difference]);
-    let values: Vec<f64> = values.flatten().chain([0.0]).collect();
+    let ends = |points: Spread| {
+        let deviation = points.deviation.unwrap_or(0.0);
+        [points.mean - deviation, points.mean + deviation]
+    };
+    let ours = report.arms.iter().filter_map(|row| row.difference).flat_map(ends);
+    let papers = report.arms.iter().filter_map(|row| row.paper_difference);
+    let values: Vec<f64> = ours.chain(papers).chain([0.0]).collect();
     let scale = Scale::around(&values, [from, to]);
     axis(svg, scale, across, f64::midpoint(from, to), "difference to the baseline, points");
     for (index, row) in report.arms.iter().enumerate() {
         let middle = TOP_PX + (index as f64 + 0.5) * row_px;
         if let Some(points) = row.difference {
-            let (zero, end) = (scale.at(0.0), scale.at(points));
+            let (zero, end) = (scale.at(0.0), scale.at(points.mean));
             svg.line(&[[zero, middle], [end, middle]], Stroke::plain(INK, 2.0));
+            let [low, high] = ends(points).map(|end| [scale.at(end), middle]);
+            svg.line(&[low, high], Stroke::plain(INK, 1.0));
             svg.circle([end, middle], 4.0, colour(report, row), INK);
         }
         if let Some(points) = row.paper_difference {
@@ -131,6 +139,6 @@ fn differences(
     svg.text([from + 16.0, y], SMALL_PX, Anchor::Start, INK, "ours");
     if report.has_paper() {
         svg.diamond([from + 66.0, y - 4.0], 5.0, PAPER);
-        svg.text([from + 76.0, y], SMALL_PX, Anchor::Start, INK, "paper, ImageNet");
+        svg.text([from + 76.0, y], SMALL_PX, Anchor::Start, INK, "paper");
     }
 }

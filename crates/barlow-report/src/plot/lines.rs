@@ -50,7 +50,7 @@ pub(super) fn draw(report: &Report) -> String {
     panel(&mut svg, report, &series, left, "k-NN accuracy, %", &ours);
     if has_paper {
         let right = [WIDTH_PX - RIGHT_PX - panel_px, WIDTH_PX - RIGHT_PX];
-        panel(&mut svg, report, &series, right, "paper: top 1 on ImageNet, %", &papers);
+        panel(&mut svg, report, &series, right, "paper, %", &papers);
     }
     let below = TOP_PX + PANEL_PX + AXIS_PX;
     // A single line without a name needs no legend.
@@ -63,7 +63,7 @@ pub(super) fn draw(report: &Report) -> String {
         svg.text([x + 32.0, y], SMALL_PX, Anchor::Start, INK, &series.label);
     }
     if report.arms.iter().any(|row| row.health.is_ill()) {
-        let text = "x: collapsed or diverged";
+        let text = "x: collapsed or diverged; on the axis: no accuracy";
         svg.text([WIDTH_PX - RIGHT_PX, TOP_PX - 20.0], SMALL_PX, Anchor::End, ILL, text);
     }
     svg.finish()
@@ -168,6 +168,12 @@ fn panel(
             svg.line(&places, series.stroke);
         }
         let plain = Stroke { dashes: "", width_px: 1.3, ..series.stroke };
+        for row in series.rows.iter().filter(|row| row.knn.is_none() && row.health.is_ill()) {
+            if let Some(place) = row.x {
+                svg.circle([x.at(place), bottom], 6.0, "#ffffff", series.stroke.colour);
+                svg.cross([x.at(place), bottom], 4.0, Stroke::plain(ILL, 2.0));
+            }
+        }
         for (point, &[left, top]) in points.iter().zip(&places) {
             if point.deviation > 0.0 {
                 let ends =

@@ -17,6 +17,7 @@ impl Report {
             "knn_before_mean",
             "baseline",
             "difference",
+            "difference_deviation",
             "paper",
             "paper_difference",
             "health",
@@ -34,10 +35,11 @@ impl Report {
                 number(row.x),
                 number(knn.map(|knn| knn.mean)),
                 number(knn.and_then(|knn| knn.deviation)),
-                knn.map_or(0, |knn| knn.seeds).to_string(),
+                row.finished.to_string(),
                 number(row.knn_before.map(|knn| 100.0 * knn.mean)),
                 row.baseline.clone().unwrap_or_default(),
-                number(row.difference),
+                number(row.difference.map(|points| points.mean)),
+                number(row.difference.and_then(|points| points.deviation)),
                 number(row.paper),
                 number(row.paper_difference),
                 row.health.to_string(),
@@ -98,9 +100,9 @@ fn state(state: RunState) -> &'static str {
     }
 }
 
-/// With as many digits as tell it from all others.
+/// To a billionth, which is more than anything here is known to.
 fn number(value: Option<f64>) -> String {
-    value.map_or_else(String::new, |value| value.to_string())
+    value.map_or_else(String::new, |value| ((value * 1e9).round() / 1e9).to_string())
 }
 
 fn line(cells: &[impl AsRef<str>]) -> String {

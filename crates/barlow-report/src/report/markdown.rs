@@ -1,7 +1,10 @@
 //! The table for people.
 
+use std::fmt::Write as _;
+
 use super::{Report, Row, RunRow};
 use crate::run::RunState;
+use crate::statistics::Spread;
 
 impl Report {
     /// The report as a document in Markdown; `plot` is the file of its plot.
@@ -17,6 +20,11 @@ impl Report {
             let arms: Vec<String> = arms.map(|row| format!("`{}`", row.arm)).collect();
             let of = if several { format!(" of {}", arms.join(", ")) } else { String::new() };
             lines.push(format!("Protocol{of}: {}.", on_one_line(protocol)));
+        }
+        for (what, text) in [("Differs from the paper", &self.differs), ("Source", &self.source)] {
+            if let Some(text) = text {
+                lines.extend([String::new(), format!("{what}: {}.", escaped(text))]);
+            }
         }
         let failures = self.failures();
         if !failures.is_empty() {
@@ -43,7 +51,7 @@ impl Report {
             rule.map(|(index, _)| if index == 0 { "---" } else { "---:" }).collect();
         let mut lines = vec![line(&head), line(&rule)];
         for row in &self.arms {
-            let seeds = row.knn.map_or(0, |knn| knn.seeds);
+            let seeds = row.finished;
             let mut cells = vec![
                 name(row),
                 shown(row.knn.map(|knn| knn.times(100.0))),
@@ -55,11 +63,12 @@ impl Report {
                 shown(row.knn_before.map(|knn| format!("{:.1}", 100.0 * knn.mean))),
             ];
             if has_difference {
-                cells.push(difference(row, row.difference));
+                cells.push(difference(row, row.difference.map(signed)));
             }
             if has_paper {
                 cells.push(shown(row.paper.map(|paper| format!("{paper:.1}"))));
-                cells.push(difference(row, row.paper_difference));
+                let points = row.paper_difference.map(|points| format!("{points:+.1}"));
+                cells.push(difference(row, points));
             }
             cells.extend([
                 escaped(&row.health.to_string()),
@@ -74,15 +83,16 @@ impl Report {
 
     fn legend(&self) -> String {
         let mut text = "k-NN: accuracy of the representation after training, mean ± standard \
-                        deviation over the seeds that finished. Health: the last verdict, and \
+                        deviation over the seeds that finished; to baseline: the same of the \
+                        differences seed by seed. Health: the last verdict, and \
                         since which step; a run that ends with `not finite` has no accuracy. \
                         Weights: of encoder and projector."
             .to_owned();
+        if let (true, Some(protocol)) = (self.has_paper(), &self.paper_protocol) {
+            write!(text, " Paper: {}.", escaped(protocol)).expect("a string takes every text");
+        }
         if self.has_paper() {
-            text.push_str(
-                " Paper: linear probe, top 1, of ResNet-50 on ImageNet after 300 epochs unless the \
-                 study says otherwise; compare the differences, not the levels.",
-            );
+            text.push_str(" Compare the paper's differences, not its levels.");
         }
         text
     }
@@ -117,12 +127,17 @@ fn shown(value: Option<impl ToString>) -> String {
     value.map_or_else(String::new, |value| value.to_string())
 }
 
-fn difference(row: &Row, points: Option<f64>) -> String {
+fn difference(row: &Row, points: Option<String>) -> String {
     match points {
         Some(_) if row.baseline.as_ref() == Some(&row.arm) => "baseline".to_owned(),
-        Some(points) => format!("{points:+.1}"),
-        None => String::new(),
+        points => points.unwrap_or_default(),
     }
+}
+
+/// `-6.5 ± 1.2`, `+0.4` of a single seed.
+fn signed(points: Spread) -> String {
+    let plus = if points.mean >= 0.0 { "+" } else { "" };
+    format!("{plus}{points}")
 }
 
 /// A text that Markdown shows as it is, on one line.

@@ -35,6 +35,8 @@ fn report(study: &str, runs: &[(&str, Vec<RunRow>)]) -> Report {
 const LIST: &str = r#"
 title = "Losses | and more"
 claim = "One < two."
+differs = "in size"
+paper_protocol = "linear probe"
 [[arm]]
 name = "base"
 label = "baseline"
@@ -66,7 +68,9 @@ fn rows_are_mean_deviation_and_differences() {
     let knn = base.knn.unwrap();
     assert!((knn.mean - 0.77).abs() < 1e-12 && (knn.deviation.unwrap() - 0.02).abs() < 1e-12);
     assert_eq!(other.knn.unwrap().seeds, 2, "the failed one does not count");
-    assert!((other.difference.unwrap() + 67.0).abs() < 1e-9);
+    let difference = other.difference.unwrap();
+    assert!((difference.mean + 67.0).abs() < 1e-9, "of seeds 0 and 1: -65 and -69");
+    assert!((difference.deviation.unwrap() - 8f64.sqrt()).abs() < 1e-9);
     assert!((other.paper_difference.unwrap() + 14.1).abs() < 1e-9);
     assert!((base.seconds.unwrap().mean - 11.0).abs() < 1e-12);
     assert_eq!((empty.knn, empty.difference, empty.paper_difference), (None, None, Some(-1.5)));
@@ -94,10 +98,11 @@ fn markdown_has_a_row_an_arm() {
          health | weights, M | images/s | s a run |",
         "| baseline (`base`) | 77.0 ± 2.0 | 3 | 25.0 | baseline | 71.4 | baseline | healthy | 1.25 | \
          1000 | 11 |",
-        "| `other` | 10.0 ± 0.0 | 2 of 3 | 25.0 | -67.0 | 57.3 | -14.1 | collapsed since step 40-80 in \
+        "| `other` | 10.0 ± 0.0 | 2 of 3 | 25.0 | -67.0 ± 2.8 | 57.3 | -14.1 | collapsed since step 40-80 in \
          2 of 3, failed in 1 of 3 | 1.25 | 1000 | 10 |",
         "| `empty` |  | 0 of 3 |  |  |  | -1.5 |  | 1.25 |  |  |",
         "Protocol: k-NN (k 20).",
+        "Differs from the paper: in size.",
         "- `other`, seed 2: no, \"space\"",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\nin\n{text}");
@@ -181,7 +186,7 @@ fn lines_rise_with_the_means_and_ill_arms_are_crossed_out() {
     let places = numbers(&svg, "circle", "cx");
     let doublings = (places[2] - places[1]) / (places[1] - places[0]);
     assert!((doublings - 5.0).abs() < 0.05, "32 to 64 is one doubling, 64 to 2048 five");
-    assert!(svg.contains("x: collapsed or diverged") && svg.contains("paper: top 1"));
+    assert!(svg.contains("x: collapsed or diverged") && svg.contains("paper, %"));
 }
 
 #[test]

@@ -58,7 +58,7 @@ pub(super) fn arms<'a>(page: &mut Page<'a>, root: Place<'a>, recipes: &Recipes, 
     for place in page.tables(root, "reference") {
         page.allow(place, &["name", "label", "like", "set", "sizing", "paper", "paper_difference"]);
         let part = part(page, place, recipes, "a reference");
-        found.push((arm(&[&part], None), part.line));
+        found.push((Arm { is_reference: true, ..arm(&[&part], None) }, part.line));
     }
     if found.is_empty() && page.problems.is_empty() {
         page.problems.push(StudyProblem::NoArms);
@@ -123,6 +123,7 @@ fn block<'a>(
         } else if with_x > 0 && with_x < values.len() {
             page.problems.push(problem("`x` on all values or on none"));
         }
+        one_baseline(page, &values);
         if with_x > 0 {
             has_x = true;
             x_label.get_or_insert(label);
@@ -138,7 +139,7 @@ fn block<'a>(
         axes.clear();
     }
     let list = page.tables(place, "arm");
-    let list = list
+    let list: Vec<Part> = list
         .into_iter()
         .map(|place| {
             page.allow(
@@ -159,7 +160,19 @@ fn block<'a>(
             part(page, place, recipes, "an arm")
         })
         .collect();
+    one_baseline(page, &list);
     Block { axes, list }
+}
+
+/// Notes each baseline beyond the first of a list or axis; a list has one for each group.
+fn one_baseline(page: &mut Page, parts: &[Part]) {
+    let baselines: Vec<&Part> = parts.iter().filter(|part| part.is_baseline).collect();
+    for (index, part) in baselines.iter().enumerate() {
+        if baselines[..index].iter().any(|before| before.group == part.group) {
+            let (line, name) = (part.line, part.name.clone());
+            page.problems.push(StudyProblem::SecondBaseline { line, name });
+        }
+    }
 }
 
 fn part<'a>(page: &mut Page<'a>, place: Place<'a>, recipes: &Recipes, what: &str) -> Part {
@@ -256,6 +269,7 @@ fn arm(parts: &[&Part], baseline: Option<String>) -> Arm {
         baseline,
         paper: last.paper,
         paper_difference: last.paper_difference,
+        is_reference: false,
         settings: parts.iter().flat_map(|part| part.settings.clone()).collect(),
     }
 }

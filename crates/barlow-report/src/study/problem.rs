@@ -52,6 +52,14 @@ pub enum StudyProblem {
         /// The name.
         name: String,
     },
+    /// Two arms, or two values of an axis, to measure against.
+    #[error("line {line}: `{name}` is a second baseline, expected one at most")]
+    SecondBaseline {
+        /// Where the second one stands.
+        line: usize,
+        /// Its name.
+        name: String,
+    },
     /// A paper's number for an arm that is not there.
     #[error("line {line}: there is no arm `{name}`; there are {known}")]
     NoSuchArm {

@@ -138,6 +138,36 @@ name = "ceiling"
 }
 
 #[test]
+fn a_second_baseline_of_a_list_or_an_axis_is_refused() {
+    let found = problems(
+        r#"
+title = "t"
+claim = "c"
+[[arm]]
+name = "a"
+group = "g"
+baseline = true
+[[arm]]
+name = "b"
+baseline = true
+[[arm]]
+name = "c"
+baseline = true
+[[axis]]
+name = "width"
+values = [{ name = "8", baseline = true }, { name = "16", baseline = true }]
+"#,
+    );
+    assert_eq!(
+        found,
+        [
+            "line 16: `16` is a second baseline, expected one at most",
+            "line 11: `c` is a second baseline, expected one at most",
+        ]
+    );
+}
+
+#[test]
 fn everything_wrong_is_found_in_one_reading() {
     let found = problems(
         r#"

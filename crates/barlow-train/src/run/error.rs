@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use barlow_data::loader::{LoadError, LoaderError};
+use barlow_eval::EvalError;
 use barlow_nn::collective::CollectiveError;
 use barlow_nn::named::WeightsMismatch;
 use barlow_nn::tensor_file::TensorFileError;
@@ -69,4 +70,15 @@ pub enum TrainError {
         /// Steps done.
         step: u64,
     },
+}
+
+impl TrainError {
+    /// Whether the run's numbers stopped being finite: begun again, it would end so again.
+    pub fn is_divergence(&self) -> bool {
+        matches!(
+            self,
+            Self::Skipped { .. }
+                | Self::Represent(RepresentError::Eval(EvalError::NotFinite { .. }))
+        )
+    }
 }

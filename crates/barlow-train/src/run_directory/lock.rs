@@ -26,14 +26,18 @@ impl fmt::Display for Holder {
     }
 }
 
-/// An exclusive lock; the system drops it with the process, however that ends.
+/// An exclusive lock on a directory; the system drops it with the process, however that ends.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub struct Lock {
     _file: File,
 }
 
 impl Lock {
-    pub(super) fn take(directory: &Path) -> Result<Self, RunDirectoryError> {
+    /// Takes it.
+    ///
+    /// # Errors
+    /// If another process has it, or its file cannot be written.
+    pub fn take(directory: &Path) -> Result<Self, RunDirectoryError> {
         let path = directory.join(LOCK);
         let mut file = File::options()
             .read(true)

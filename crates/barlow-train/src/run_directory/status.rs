@@ -28,6 +28,8 @@ pub enum Ending {
     Interrupted,
     /// It could not go on.
     Failed,
+    /// Its numbers stopped being finite, as they would again: a failure whose cause is `diverged`.
+    Diverged,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -39,6 +41,8 @@ struct Record {
     /// Unix seconds.
     heartbeat: u64,
     reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'static str>,
 }
 
 #[derive(Debug)]
@@ -73,6 +77,7 @@ impl Status {
             step,
             heartbeat: 0,
             reason: None,
+            cause: None,
         };
         let (path, record) = (path.to_owned(), Mutex::new(record));
         let shared = Arc::new(Shared { path, record, ended: Condvar::new() });
@@ -107,8 +112,9 @@ impl Status {
         record.state = match ending {
             Ending::Done => "done",
             Ending::Interrupted => "interrupted",
-            Ending::Failed => "failed",
+            Ending::Failed | Ending::Diverged => "failed",
         };
+        record.cause = (ending == Ending::Diverged).then_some("diverged");
         record.reason = reason.map(str::to_owned);
         self.shared.ended.notify_all();
         drop(record);

@@ -11,14 +11,14 @@ mod problems;
 mod protocol;
 mod results;
 
+use std::fs;
 use std::time::Instant;
 
 use anyhow::Context;
-use barlow_eval::EvalError;
 use barlow_objectives::Registry;
 use barlow_train::interrupt::{Interrupt, Signal};
 use barlow_train::run::End;
-use barlow_train::run_directory::OpenMode;
+use barlow_train::run_directory::{Lock, OpenMode};
 
 use super::output;
 use super::pretrain::{CheckedRun, Earlier};
@@ -40,18 +40,22 @@ pub fn compare(arguments: &CompareArguments, registry: &Registry) -> anyhow::Res
         output::message(&note);
     }
     plan.refuse_other_runs()?;
+    let pairs = plan.pairs()?;
     if arguments.dry_run {
-        dry_run::print(&plan, arguments.json)?;
+        dry_run::print(&plan, &pairs, arguments.json)?;
         return Ok(Exit::Done);
     }
     let interrupt = Interrupt::install().context("signals cannot be caught")?;
-    let mut ledger = Ledger::open(&plan.out)?;
+    let folder = &plan.out;
+    fs::create_dir_all(folder).with_context(|| format!("`{}` cannot be made", folder.display()))?;
+    let _lock = Lock::take(folder)?;
+    let mut ledger = Ledger::read(folder)?;
     let mut failures = Failures::new();
     results::write(&plan, &ledger, &failures)?;
     let runs = plan.runs();
     for (index, run) in runs.iter().enumerate() {
         let (arm, seed) = (&plan.arm(run).name, run.seed);
-        if results::record(&plan, &ledger, arm, seed)?.has_result() {
+        if results::record(&plan, arm, seed).has_result() {
             continue;
         }
         if let Some(signal) = interrupt.requested() {
@@ -59,26 +63,26 @@ pub fn compare(arguments: &CompareArguments, registry: &Registry) -> anyhow::Res
         }
         output::message(&format!("run {} of {}: `{arm}`, seed {seed}", index + 1, runs.len()));
         let begin = Instant::now();
+        ledger.begin(arm, seed)?;
         let result = train(&plan, run, registry, &interrupt);
-        let is_not_finite = result.as_ref().is_err_and(is_not_finite);
-        ledger.add(arm, seed, begin.elapsed().as_secs_f64(), is_not_finite)?;
-        let stopped_by = match result {
-            Ok(End::Interrupted(signal)) => Some(signal),
-            Ok(_) => None,
-            Err(error) if results::record(&plan, &ledger, arm, seed)?.has_result() => {
-                output::message(&format!("`{arm}`, seed {seed} ends here: {error:#}"));
-                None
-            }
-            Err(error) => {
-                output::message(&format!("`{arm}`, seed {seed} failed: {error:#}"));
-                failures.insert((arm.clone(), seed), format!("{error:#}"));
-                None
-            }
-        };
-        results::write(&plan, &ledger, &failures)?;
-        if let Some(signal) = stopped_by {
+        ledger.end(arm, seed, begin.elapsed().as_secs_f64())?;
+        if let Ok(End::Interrupted(signal)) = result {
+            results::write(&plan, &ledger, &failures)?;
             return Ok(interrupted(signal));
         }
+        let record = results::record(&plan, arm, seed);
+        let has_result = record.has_result();
+        match result.err().map(|error| format!("{error:#}")).or(record.reason) {
+            Some(reason) if has_result => {
+                output::message(&format!("`{arm}`, seed {seed} ends here: {reason}"));
+            }
+            Some(reason) => {
+                output::message(&format!("`{arm}`, seed {seed} failed: {reason}"));
+                failures.insert((arm.clone(), seed), reason);
+            }
+            None => {}
+        }
+        results::write(&plan, &ledger, &failures)?;
     }
     let report = results::report(&plan, &ledger, &failures)?;
     if arguments.json {
@@ -97,12 +101,6 @@ pub fn compare(arguments: &CompareArguments, registry: &Registry) -> anyhow::Res
 fn interrupted(signal: Signal) -> Exit {
     output::message("the study is interrupted; the same command goes on with it");
     signal.into()
-}
-
-/// Whether a run ended because its representations were not finite when they were measured.
-fn is_not_finite(error: &anyhow::Error) -> bool {
-    let is = |cause: &EvalError| matches!(cause, EvalError::NotFinite { .. });
-    error.chain().filter_map(|cause| cause.downcast_ref()).any(is)
 }
 
 /// Trains one run to its end, from wherever it stands.

@@ -1,15 +1,11 @@
 //! What a study would do: arms, order, what is done, and what the rest may cost.
 
-use std::collections::BTreeMap;
-
-use barlow_train::settings::Settings;
 use serde_json::json;
 
 use super::ledger::Ledger;
 use super::plan::Plan;
 use super::results;
 use crate::commands::output;
-use crate::images;
 
 /// An arm of the plan.
 struct Line<'a> {
@@ -18,35 +14,28 @@ struct Line<'a> {
     /// Seeds done, and seeds in all.
     done: usize,
     of: usize,
-    /// Image pairs in a run; none where the images cannot be counted.
-    pairs: Option<u64>,
+    /// Image pairs in a run.
+    pairs: u64,
     /// Seconds of its runs that are done, the mean.
     seconds: Option<f64>,
 }
 
-/// Prints the plan on stdout.
+/// Prints the plan on stdout; `pairs` are those of a run of each arm.
 ///
 /// # Errors
-/// If a run cannot be read, or stdout cannot be written.
-pub(super) fn print(plan: &Plan, as_json: bool) -> anyhow::Result<()> {
-    let ledger = Ledger::read(&plan.out);
-    let mut counted = BTreeMap::new();
+/// If the ledger cannot be read, or stdout cannot be written.
+pub(super) fn print(plan: &Plan, pairs: &[u64], as_json: bool) -> anyhow::Result<()> {
+    let ledger = Ledger::read(&plan.out)?;
     let runs = plan.runs();
     let mut lines = Vec::new();
-    for (arm, settings) in plan.arms() {
+    for ((arm, _), &pairs) in plan.arms().zip(pairs) {
         let of_arm = runs.iter().filter(|run| plan.arm(run).name == arm.name);
-        let mut line = Line {
-            name: &arm.name,
-            label: &arm.label,
-            done: 0,
-            of: 0,
-            pairs: pairs(settings, &mut counted),
-            seconds: None,
-        };
+        let mut line =
+            Line { name: &arm.name, label: &arm.label, done: 0, of: 0, pairs, seconds: None };
         let mut times = Vec::new();
         for run in of_arm {
             line.of += 1;
-            if results::record(plan, &ledger, &arm.name, run.seed)?.has_result() {
+            if results::record(plan, &arm.name, run.seed).has_result() {
                 line.done += 1;
                 times.extend(ledger.seconds(&arm.name, run.seed));
             }
@@ -57,7 +46,10 @@ pub(super) fn print(plan: &Plan, as_json: bool) -> anyhow::Result<()> {
         }
     }
     let rate = seconds_per_pair(&lines);
-    let of_line = |line: &Line| line.seconds.or_else(|| Some(rate? * line.pairs? as f64));
+    let of_line = |line: &Line| {
+        let alike = rate.map(|rate| rate * line.pairs as f64);
+        line.seconds.or(alike).or(plan.seconds_a_run)
+    };
     let left = |line: &Line| (line.of - line.done) as f64;
     let total: Option<f64> = lines
         .iter()
@@ -92,7 +84,7 @@ pub(super) fn print(plan: &Plan, as_json: bool) -> anyhow::Result<()> {
     let width = lines.iter().map(|line| line.name.len()).max().unwrap_or(0);
     let mut text = vec![plan.study.title.clone(), plan.study.claim.clone(), String::new()];
     for line in &lines {
-        let pairs = line.pairs.map_or("?".to_owned(), |pairs| pairs.to_string());
+        let pairs = line.pairs;
         let cost = of_line(line).map_or_else(String::new, |s| format!(", about {s:.0} s a run"));
         text.push(format!(
             "{:width$}  {} of {} runs done, {pairs} pairs a run{cost}  {}",
@@ -105,7 +97,10 @@ pub(super) fn print(plan: &Plan, as_json: bool) -> anyhow::Result<()> {
     text.push(format!("folder: {}", plan.out.display()));
     text.push(match total {
         _ if runs_left == 0 => "nothing is left to do".to_owned(),
-        Some(seconds) => format!("{runs_left} runs left, about {}", duration(seconds)),
+        Some(seconds) => {
+            let by = if rate.is_some() { "" } else { ", as the study's author measured" };
+            format!("{runs_left} runs left, about {}{by}", duration(seconds))
+        }
         None => format!("{runs_left} runs left; their cost is unknown before the first is done"),
     });
     output::text(&text.join("\n"))
@@ -113,21 +108,9 @@ pub(super) fn print(plan: &Plan, as_json: bool) -> anyhow::Result<()> {
 
 /// Seconds for a pair over all arms with finished runs.
 fn seconds_per_pair(lines: &[Line]) -> Option<f64> {
-    let known = lines.iter().filter_map(|line| Some((line.seconds?, line.pairs? as f64)));
+    let known = lines.iter().filter_map(|line| Some((line.seconds?, line.pairs as f64)));
     let (seconds, pairs) = known.fold((0.0, 0.0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
     (pairs > 0.0).then(|| seconds / pairs)
-}
-
-/// Image pairs that a run sees; each source is opened once.
-fn pairs(settings: &Settings, counted: &mut BTreeMap<String, Option<usize>>) -> Option<u64> {
-    let options = images::options(settings);
-    let key = format!("{} {options:?}", settings.data.source);
-    let images = *counted.entry(key).or_insert_with(|| {
-        let source = images::open(&settings.data.source, &options);
-        source.map(|source| source.len()).ok()
-    });
-    let steps = images? / settings.train.batch_size;
-    Some((steps * settings.train.batch_size) as u64 * settings.schedule.epochs)
 }
 
 fn duration(seconds: f64) -> String {

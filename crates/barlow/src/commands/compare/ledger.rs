@@ -1,8 +1,8 @@
-//! What a study knows of its runs that their directories do not say: how long they took, and which
-//! ended because their representations were not finite.
+//! What a study knows of its runs that their directories do not say: how long they took.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -20,60 +20,101 @@ pub(super) struct Ledger {
 
 /// The sessions of a run.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Entry {
-    /// All sessions together; that of one that was killed is lost.
+    /// All sessions together.
     seconds: f64,
-    /// Whether the last one ended because representations were not finite.
-    is_not_finite: bool,
+    /// Whether a session has begun and not ended.
+    #[serde(default)]
+    is_open: bool,
+    /// Whether a session was killed, so that nobody knows what it took.
+    #[serde(default)]
+    is_partial: bool,
 }
 
 impl Ledger {
-    /// The ledger of a study's folder; empty where there is none, or none that can be read.
-    pub(super) fn read(folder: &Path) -> Self {
-        let path = folder.join(FILE);
-        let text = fs::read_to_string(&path).unwrap_or_default();
-        Self { path, entries: serde_json::from_str(&text).unwrap_or_default() }
-    }
-
-    /// The ledger of a study's folder, which is made if it is not there.
+    /// The ledger of a study's folder; empty where there is none.
     ///
     /// # Errors
-    /// If the folder cannot be made.
-    pub(super) fn open(folder: &Path) -> anyhow::Result<Self> {
-        fs::create_dir_all(folder)
-            .with_context(|| format!("`{}` cannot be made", folder.display()))?;
-        Ok(Self::read(folder))
+    /// If it is there and cannot be read.
+    pub(super) fn read(folder: &Path) -> anyhow::Result<Self> {
+        let path = folder.join(FILE);
+        let entries = match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| {
+                format!("`{}` is damaged; without it only times are lost", path.display())
+            })?,
+            Err(error) if error.kind() == ErrorKind::NotFound => BTreeMap::new(),
+            Err(error) => {
+                return Err(error).with_context(|| format!("`{}` cannot be read", path.display()));
+            }
+        };
+        Ok(Self { path, entries })
     }
 
-    /// Notes a session of a run.
+    /// Notes that a session of a run begins.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub(super) fn add(
-        &mut self,
-        arm: &str,
-        seed: u64,
-        seconds: f64,
-        is_not_finite: bool,
-    ) -> anyhow::Result<()> {
-        let entry = self.entries.entry(arm.to_owned()).or_default().entry(seed).or_default();
+    pub(super) fn begin(&mut self, arm: &str, seed: u64) -> anyhow::Result<()> {
+        let entry = self.entry(arm, seed);
+        entry.is_partial |= entry.is_open;
+        entry.is_open = true;
+        self.write()
+    }
+
+    /// Notes that it ended.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub(super) fn end(&mut self, arm: &str, seed: u64, seconds: f64) -> anyhow::Result<()> {
+        let entry = self.entry(arm, seed);
+        entry.is_open = false;
         // Milliseconds are as much as is known.
         entry.seconds += (seconds * 1000.0).round() / 1000.0;
-        entry.is_not_finite = is_not_finite;
+        self.write()
+    }
+
+    fn entry(&mut self, arm: &str, seed: u64) -> &mut Entry {
+        self.entries.entry(arm.to_owned()).or_default().entry(seed).or_default()
+    }
+
+    fn write(&self) -> anyhow::Result<()> {
         let text = serde_json::to_string_pretty(&self.entries)?;
         write_atomically(&Disk, &self.path, |file| writeln!(file, "{text}"))
             .with_context(|| format!("`{}` cannot be written", self.path.display()))
     }
 
-    /// What a run took.
+    /// What a run took, if all its sessions are known.
     pub(super) fn seconds(&self, arm: &str, seed: u64) -> Option<f64> {
-        Some(self.entries.get(arm)?.get(&seed)?.seconds)
+        let entry = self.entries.get(arm)?.get(&seed)?;
+        (!entry.is_partial && !entry.is_open).then_some(entry.seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_session_took_is_not_made_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::read(folder.path()).unwrap();
+        ledger.begin("whole", 0).unwrap();
+        ledger.end("whole", 0, 1.5).unwrap();
+        ledger.begin("whole", 0).unwrap();
+        ledger.end("whole", 0, 2.25).unwrap();
+        ledger.begin("killed", 0).unwrap();
+        let mut ledger = Ledger::read(folder.path()).unwrap();
+        assert_eq!(ledger.seconds("whole", 0), Some(3.75));
+        ledger.begin("killed", 0).unwrap();
+        ledger.end("killed", 0, 1.0).unwrap();
+        assert_eq!(Ledger::read(folder.path()).unwrap().seconds("killed", 0), None);
     }
 
-    /// Whether a run ended because its representations were not finite.
-    pub(super) fn is_not_finite(&self, arm: &str, seed: u64) -> bool {
-        let entry = self.entries.get(arm).and_then(|seeds| seeds.get(&seed));
-        entry.is_some_and(|entry| entry.is_not_finite)
+    #[test]
+    fn a_damaged_ledger_is_an_error_and_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(FILE), "{\"a\": 3}").unwrap();
+        let error = Ledger::read(folder.path()).unwrap_err();
+        assert!(error.to_string().contains("is damaged"), "{error}");
     }
 }

@@ -1,5 +1,6 @@
 //! A study whose every arm was judged: what is to run, in which order and where.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,7 @@ use super::problems::Problems;
 use crate::arguments::CompareArguments;
 use crate::commands::pretrain::{Earlier, refuse_changes};
 use crate::exit::Usage;
+use crate::images;
 use crate::settings::{Resolution, TypedOption, TypedSettings, nearest, resolve};
 use crate::studies;
 
@@ -30,6 +32,8 @@ pub(super) struct Plan {
     pub(super) study: Study,
     /// Folder of runs and tables.
     pub(super) out: PathBuf,
+    /// What the study's author says that a run takes, where its sizing is kept.
+    pub(super) seconds_a_run: Option<f64>,
     /// The settings of each arm of the study, in its order.
     resolutions: Vec<Resolution>,
     /// Positions of the arms that are to run.
@@ -66,14 +70,19 @@ impl Plan {
             }
             match resolve(&typed, registry) {
                 Ok(resolution) => resolutions.push(resolution),
-                Err(found) => problems.add_of_settings(found, &settings),
+                Err(found) => {
+                    let typed_too = |setting: &&Setting| !sets(arguments, &setting.key);
+                    let settings: Vec<&Setting> = settings.iter().filter(typed_too).collect();
+                    problems.add_of_settings(found, &settings);
+                }
             }
         }
         problems.finish()?;
         refuse_options(&study, arguments)?;
+        let seconds_a_run = study.seconds_a_run.filter(|_| fits(&study, arguments));
         let chosen = chosen(&study, &arguments.only)?;
         let out = arguments.out.clone().unwrap_or_else(|| Path::new("studies").join(&name));
-        Ok(Self { name, study, out, resolutions, chosen })
+        Ok(Self { name, study, out, seconds_a_run, resolutions, chosen })
     }
 
     /// What is to run, in order: all arms with the first seed, then with the second, and so on.
@@ -110,13 +119,58 @@ impl Plan {
         self.study.arms.iter().zip(settings)
     }
 
-    /// What resolving had to say, each once.
+    /// What resolving had to say, each once, and which runs in the folder are no arm's.
     pub(super) fn notes(&self) -> Vec<String> {
         let mut notes: Vec<String> =
             self.resolutions.iter().flat_map(|resolution| resolution.notes.clone()).collect();
         notes.sort();
         notes.dedup();
+        let others = names_in(&self.out.join("runs"));
+        let others: Vec<String> = others
+            .iter()
+            .filter(|name| self.study.arm(name).is_none())
+            .map(|name| format!("`{}`", name.escape_debug()))
+            .collect();
+        if !others.is_empty() {
+            notes.push(format!(
+                "`{}` also holds runs of arms that the study does not have, and its tables leave \
+                 out: {}",
+                self.out.display(),
+                others.join(", ")
+            ));
+        }
         notes
+    }
+
+    /// Image pairs in a run of each arm; each source is opened once.
+    ///
+    /// # Errors
+    /// If one cannot be opened.
+    pub(super) fn pairs(&self) -> anyhow::Result<Vec<u64>> {
+        let mut counted: BTreeMap<String, usize> = BTreeMap::new();
+        let mut pairs = Vec::new();
+        for (_, settings) in self.arms() {
+            let (source, options) = (&settings.data.source, images::options(settings));
+            let key = format!("{source} {options:?}");
+            let images = match counted.get(&key) {
+                Some(&images) => images,
+                None => images::open(source, &options)?.len(),
+            };
+            counted.insert(key, images);
+            let steps = images / settings.train.batch_size;
+            pairs.push((steps * settings.train.batch_size) as u64 * settings.schedule.epochs);
+        }
+        Ok(pairs)
+    }
+
+    /// The study's seeds and others of which its folder holds runs.
+    pub(super) fn seeds_there(&self) -> Vec<u64> {
+        let folders = self.study.arms.iter().map(|arm| self.out.join("runs").join(&arm.name));
+        let seed = |name: String| name.strip_prefix("seed-")?.parse().ok();
+        let there: BTreeSet<u64> =
+            folders.flat_map(|folder| names_in(&folder)).filter_map(seed).collect();
+        let others = there.into_iter().filter(|seed| !self.study.seeds.contains(seed));
+        self.study.seeds.iter().copied().chain(others).collect()
     }
 
     /// Refuses runs in the study's folder that were begun with other settings than their arms have.
@@ -174,16 +228,41 @@ fn fits(study: &Study, arguments: &CompareArguments) -> bool {
     arguments.preset.is_none() || arguments.preset == study.preset
 }
 
+/// The names in a folder, in order; none where it cannot be read.
+fn names_in(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> =
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    names
+}
+
+/// Whether a key was typed after `--set`.
+fn sets(arguments: &CompareArguments, key: &str) -> bool {
+    let mut keys = arguments.set.iter().filter_map(|text| text.split_once('='));
+    keys.any(|(typed, _)| typed.trim() == key)
+}
+
+/// Whether a key is a constant of objectives, which a reference, having one of its own, need not know.
+fn is_constant(key: &str) -> bool {
+    key.starts_with("objective.") && key != "objective.name"
+}
+
 /// An arm's settings as if they had been typed, and those among them that the study states.
 fn typed(study: &Study, arm: &Arm, arguments: &CompareArguments) -> (TypedSettings, Vec<Setting>) {
     let data = arguments.data.as_ref();
-    let settings: Vec<Setting> = [&study.settings[..], &arm.settings[..]]
-        .concat()
-        .into_iter()
+    let of_all = study.settings.iter().filter(|s| !arm.is_reference || !is_constant(&s.key));
+    let settings: Vec<Setting> = of_all
+        .chain(&arm.settings)
         .filter(|setting| !setting.is_sizing || fits(study, arguments))
         .filter(|setting| data.is_none() || !IMAGES.contains(&setting.key.as_str()))
+        .cloned()
         .collect();
     let set = settings.iter().map(|setting| format!("{}={}", setting.key, setting.text()));
+    let typed_too = arguments.set.iter().filter(|text| {
+        let key = text.split_once('=').map_or("", |(key, _)| key.trim());
+        !arm.is_reference || !is_constant(key)
+    });
     // With other images k-NN holds some of them out, whatever the preset says.
     let no_probe = ["probe.train=", "probe.test="].map(str::to_owned);
     let no_probe = no_probe.into_iter().filter(|_| data.is_some());
@@ -193,7 +272,7 @@ fn typed(study: &Study, arm: &Arm, arguments: &CompareArguments) -> (TypedSettin
         preset: arguments.preset.clone().or_else(|| study.preset.clone()),
         config: None,
         options: data.map(option).into_iter().collect(),
-        set: set.chain(no_probe).chain(arguments.set.iter().cloned()).collect(),
+        set: set.chain(no_probe).chain(typed_too.cloned()).collect(),
     };
     (typed, settings)
 }
@@ -212,6 +291,16 @@ fn refuse_options(study: &Study, arguments: &CompareArguments) -> anyhow::Result
             bail!(
                 Usage::new(format!("`--set {key}`: arms of the study differ in this key"))
                     .hint("write the study down with other values: docs/studies.md")
+            );
+        }
+    }
+    if arguments.data.is_some() {
+        let settings = study.arms.iter().flat_map(|arm| &arm.settings);
+        let mut differing = settings.filter(|s| !s.is_sizing && IMAGES.contains(&s.key.as_str()));
+        if let Some(Setting { key, .. }) = differing.next() {
+            bail!(
+                Usage::new(format!("`--data`: arms of the study differ in their images (`{key}`)"))
+                    .hint("write the study down with other images: docs/studies.md")
             );
         }
     }

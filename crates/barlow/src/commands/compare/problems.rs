@@ -33,7 +33,7 @@ impl Problems {
 
     /// Problems of an arm's settings; `settings` are those that the study states, and the last of a
     /// key is the one that counts.
-    pub(super) fn add_of_settings(&mut self, problems: SettingsProblems, settings: &[Setting]) {
+    pub(super) fn add_of_settings(&mut self, problems: SettingsProblems, settings: &[&Setting]) {
         for mut problem in problems.problems {
             if let Problem::UnknownKey { key, origin, .. } | Problem::Value { key, origin, .. } =
                 &mut problem

@@ -1,5 +1,6 @@
 //! What an arm's numbers mean, in words, from its settings alone.
 
+use barlow_nn::ProjectorConfig;
 use barlow_report::ArmFacts;
 use barlow_train::settings::{ProbeSettings, Settings};
 
@@ -11,12 +12,24 @@ pub(super) fn facts(settings: &Settings) -> ArmFacts {
 fn protocol(settings: &Settings) -> String {
     let ProbeSettings { train, test, k, temperature, every_epochs, max_images } = &settings.probe;
     let source = &settings.data.source;
-    let images = match settings.data.max_images {
-        0 => format!("`{source}`"),
-        most => format!("{most} images of `{source}`"),
+    let share = match settings.data.fraction {
+        1.0 => String::new(),
+        share => format!("{} % of ", 100.0 * share),
     };
-    let epochs = settings.schedule.epochs;
-    let trained = format!("{epochs} epoch{} of {images}", if epochs == 1 { "" } else { "s" });
+    let images = match settings.data.max_images {
+        0 => format!("{share}`{source}`"),
+        most => format!("at most {most} images of {share}`{source}`"),
+    };
+    let Settings { encoder, schedule, train: steps, views, .. } = settings;
+    let epochs = schedule.epochs;
+    let trained = format!(
+        "{epochs} epoch{} of {images} in batches of {}; {} of width {}, {} px",
+        if epochs == 1 { "" } else { "s" },
+        steps.batch_size,
+        encoder.name.as_str(),
+        encoder.width,
+        views.image_size
+    );
     if *every_epochs == 0 {
         return format!("no k-NN (`probe.every_epochs` is 0) after {trained}");
     }
@@ -51,8 +64,14 @@ fn parameters(settings: &Settings) -> Option<u64> {
     let layers: u64 = inputs.zip(widths).map(|(input, &output)| (input * output) as u64).sum();
     let hidden: usize = widths.iter().rev().skip(1).sum();
     // Of each hidden dimension a norm's weight and bias; without norms none.
-    let norms = if settings.projector.batch_norm { 2 * hidden as u64 } else { 0 };
-    Some(encoder + layers + norms)
+    let norms = if settings.projector.batch_norm { 2 * hidden } else { 0 };
+    // A layer that no norm follows may have a bias.
+    let ProjectorConfig { batch_norm, bias, final_norm, .. } = settings.projector;
+    let last = widths.last().copied().unwrap_or(0);
+    let hidden_biases = if batch_norm { 0 } else { hidden };
+    let last_bias = if final_norm { 0 } else { last };
+    let biases = if bias { hidden_biases + last_bias } else { 0 };
+    Some(encoder + layers + (norms + biases) as u64)
 }
 
 #[cfg(test)]
@@ -80,7 +99,7 @@ mod tests {
             protocol(&settings),
             "k-NN (k 20, temperature 0.07, cosine) of the representation, a seeded tenth of at most \
              10000 images of `synthetic:512`, held out, against the rest, after 2 epochs of \
-             `synthetic:512`"
+             `synthetic:512` in batches of 2048; resnet50 of width 64, 224 px"
         );
         settings.probe.test = "synthetic:100:1".to_owned();
         settings.probe.max_images = 0;

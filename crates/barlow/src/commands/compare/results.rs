@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use anyhow::Context;
-use barlow_report::{ArmFacts, Report, RunRecord, RunRow, RunState, plot};
+use anyhow::{Context, anyhow};
+use barlow_report::{ArmFacts, Report, RunRecord, RunRow, RunState, Study, plot};
 use barlow_train::storage::{Disk, write_atomically};
 
 use super::ledger::Ledger;
@@ -19,21 +19,13 @@ pub(super) const PLOT: &str = "plot.svg";
 /// Why runs failed in this session, by arm and seed.
 pub(super) type Failures = BTreeMap<(String, u64), String>;
 
-/// What a run measured, with what only the ledger knows.
-///
-/// # Errors
-/// If the run cannot be read.
-pub(super) fn record(
-    plan: &Plan,
-    ledger: &Ledger,
-    arm: &str,
-    seed: u64,
-) -> anyhow::Result<RunRecord> {
-    let mut record = RunRecord::read(&plan.folder_of(arm, seed))?;
-    if ledger.is_not_finite(arm, seed) && record.state == RunState::Failed {
-        record.state = RunState::Diverged;
-    }
-    Ok(record)
+/// What a run measured; one that cannot be read has failed.
+pub(super) fn record(plan: &Plan, arm: &str, seed: u64) -> RunRecord {
+    RunRecord::read(&plan.folder_of(arm, seed)).unwrap_or_else(|error| RunRecord {
+        state: RunState::Failed,
+        reason: Some(format!("{:#}; without its directory it is trained anew", anyhow!(error))),
+        ..RunRecord::default()
+    })
 }
 
 /// What is done so far.
@@ -43,14 +35,15 @@ pub(super) fn record(
 pub(super) fn report(plan: &Plan, ledger: &Ledger, failures: &Failures) -> anyhow::Result<Report> {
     let mut facts: BTreeMap<String, ArmFacts> = BTreeMap::new();
     let mut runs: BTreeMap<String, Vec<RunRow>> = BTreeMap::new();
+    let study = Study { seeds: plan.seeds_there(), ..plan.study.clone() };
     for (arm, settings) in plan.arms() {
         let mut settings = settings.clone();
-        for &seed in &plan.study.seeds {
+        for &seed in &study.seeds {
             let folder = plan.folder_of(&arm.name, seed);
             if let (0, Some(earlier)) = (settings.data.channels, Earlier::read(&folder)?) {
                 settings = settled_as(&settings, &earlier.settings()?);
             }
-            let mut record = record(plan, ledger, &arm.name, seed)?;
+            let mut record = record(plan, &arm.name, seed);
             if let Some(reason) = failures.get(&(arm.name.clone(), seed)) {
                 record.state = RunState::Failed;
                 record.reason = Some(reason.clone());
@@ -60,7 +53,7 @@ pub(super) fn report(plan: &Plan, ledger: &Ledger, failures: &Failures) -> anyho
         }
         facts.insert(arm.name.clone(), protocol::facts(&settings));
     }
-    Ok(Report::new(&plan.name, &plan.study, &facts, &runs))
+    Ok(Report::new(&plan.name, &study, &facts, &runs))
 }
 
 /// Writes tables and plot of what is done so far, each file in one step.
