@@ -25,7 +25,7 @@ use crate::by_autodiff::by_autodiff;
 use crate::constants::{Bounds, Constant};
 use crate::gathered::{Gathered, spread, unit, variation};
 use crate::objective::{
-    Evaluation, Finding, Layer, Needs, Objective, Predictor, Reading, StepContext, Target,
+    Evaluation, Finding, LARGE, Layer, Needs, Objective, Predictor, Reading, StepContext, Target,
     ViewGradients, ViewOutputs, Views,
 };
 use crate::prediction;
@@ -67,8 +67,9 @@ impl Objective for Byol {
 
     fn needs(&self) -> Needs {
         let config = self.predictor.clone();
+        let target = Target { views: Views::Large, ..Target::default() };
         let predictor = Predictor { config, views: Views::All, has_constant_rate: false };
-        Needs { predictor: Some(predictor), target: Some(Target::default()), ..Needs::default() }
+        Needs { predictor: Some(predictor), target: Some(target), ..Needs::default() }
     }
 
     fn evaluate(
@@ -77,7 +78,8 @@ impl Objective for Byol {
         context: &StepContext,
     ) -> Result<Evaluation, CollectiveError> {
         let online = Gathered::new(views.iter().map(ViewOutputs::online), context.collective)?;
-        let targets = Gathered::new(views.iter().map(ViewOutputs::target), context.collective)?;
+        let large = views.iter().take(LARGE).map(ViewOutputs::target);
+        let targets = Gathered::new(large, context.collective)?;
         let outputs = Gathered::new(views.iter().map(ViewOutputs::prediction), context.collective)?;
         let (loss, gradients) = by_autodiff(outputs.rows.clone(), |predictions| {
             let distance = |(view, large): (usize, usize)| {

@@ -1,7 +1,65 @@
 //! Rows sorted into classes: cross-entropy with labels or shares, the best class, what was right.
 
+use std::collections::BTreeMap;
+
+use barlow_nn::Initializer;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
+
+/// A linear classifier; its first weights are those of PyTorch's `nn.Linear`.
+#[derive(Debug)]
+pub(crate) struct LinearHead {
+    /// What its parameters' names begin with.
+    prefix: String,
+    /// `[classes, f]`.
+    pub(crate) weight: Tensor<2>,
+    /// `[1, classes]`.
+    pub(crate) bias: Tensor<2>,
+}
+
+impl LinearHead {
+    /// For representations of length `f`.
+    pub(crate) fn new(prefix: String, [classes, f]: [usize; 2], initializer: &Initializer) -> Self {
+        let [weight, bias] = names(&prefix);
+        Self {
+            weight: initializer.kaiming_uniform(&weight, [classes, f]).val(),
+            bias: initializer.uniform_bias(&bias, [classes, f]).val().reshape([1, classes]),
+            prefix,
+        }
+    }
+
+    pub(crate) fn classes(&self) -> usize {
+        self.bias.dims()[1]
+    }
+
+    /// Its parameters, or what belongs to them, by name.
+    pub(crate) fn named(&self, [weight, bias]: [Tensor<2>; 2]) -> [(String, Tensor<2>); 2] {
+        let [weight_name, bias_name] = names(&self.prefix);
+        [(weight_name, weight), (bias_name, bias)]
+    }
+
+    pub(crate) fn parameters(&self) -> [Tensor<2>; 2] {
+        [self.weight.clone(), self.bias.clone()]
+    }
+
+    /// Takes its parameters out of others.
+    pub(crate) fn take(&mut self, parameters: &mut BTreeMap<String, Tensor<2>>) {
+        for (name, own) in names(&self.prefix).iter().zip([&mut self.weight, &mut self.bias]) {
+            if let Some(new) = parameters.remove(name) {
+                *own = new;
+            }
+        }
+    }
+}
+
+fn names(prefix: &str) -> [String; 2] {
+    ["weight", "bias"].map(|leaf| format!("{prefix}.{leaf}"))
+}
+
+/// The scores of rows, `[n, f]`, by a head's parameters, `[n, classes]`.
+pub(crate) fn scores(rows: &Tensor<2>, weight: &Tensor<2>, bias: &Tensor<2>) -> Tensor<2> {
+    rows.clone().matmul(weight.clone().transpose()) + bias.clone()
+}
 
 /// `-Σᵢ Σₖ targetsᵢₖ log softmax(scoresᵢ)ₖ`, `[1]`; differentiable for the scores.
 ///
@@ -39,9 +97,10 @@ pub(crate) fn largest<T: PartialOrd>(values: &[T]) -> usize {
 
 /// Share of the labelled rows whose best class is their label; 0 where none has one.
 pub(crate) fn accuracy(scores: &Tensor<2>, labels: &[Option<usize>]) -> f64 {
-    let pairs = || best(scores).into_iter().zip(labels).filter_map(|(b, l)| Some((b, (*l)?)));
-    let right = pairs().filter(|(best, label)| best == label).count();
-    right as f64 / pairs().count().max(1) as f64
+    let is_class = |label: &usize| *label < scores.dims()[1];
+    let known = labels.iter().flatten().filter(|label| is_class(label)).count();
+    let right = best(scores).into_iter().zip(labels).filter(|(best, label)| Some(*best) == **label);
+    right.count() as f64 / known.max(1) as f64
 }
 
 #[cfg(test)]

@@ -24,11 +24,11 @@ use std::collections::BTreeMap;
 
 use barlow_nn::collective::CollectiveError;
 use burn::tensor::Tensor;
-use nalgebra::{Cholesky, DMatrix, DVector};
+use nalgebra::{DMatrix, DVector};
 
 use crate::constants::{Bounds, Constant, Constants};
-use crate::gathered::{Gathered, unit, variation};
-use crate::host::{Directions, columns, rows, second_moments};
+use crate::gathered::{Gathered, direction_variation};
+use crate::host::{Directions, columns, log_determinant, rows, second_moments};
 use crate::objective::{
     Evaluation, Finding, Layer, Needs, Objective, Reading, StepContext, Verdict, ViewGradients,
     ViewOutputs,
@@ -126,17 +126,13 @@ impl CorInfoMax {
     /// `ln |R + εI| / d` and its gradient for the directions, `d×n`; nothing if R has no determinant.
     fn log_determinant(&self, present: &Present) -> Option<(f64, DMatrix<f64>)> {
         let [d, n] = [present.centred.nrows(), present.centred.ncols()];
-        let mut matrix = present.covariance.clone();
-        for i in 0..d {
-            matrix[(i, i)] += self.epsilon;
-        }
-        let factor = Cholesky::new(matrix)?;
+        let matrix = present.covariance.clone();
+        let (value, solved) = log_determinant(matrix, self.epsilon, &present.centred)?;
         let share = 1.0 - self.forgetting;
-        let mut gradient = &present.centred * (2.0 * share / (n * d) as f64);
-        factor.solve_mut(&mut gradient);
+        let mut gradient = solved * (2.0 * share / (n * d) as f64);
         let mean = gradient.column_mean() * share;
         gradient.column_iter_mut().for_each(|mut column| column -= &mean);
-        Some((factor.ln_determinant() / d as f64, gradient))
+        Some((value / d as f64, gradient))
     }
 }
 
@@ -157,10 +153,9 @@ impl Objective for CorInfoMax {
         let gathered = Gathered::new(views.iter().map(ViewOutputs::online), context.collective)?;
         let [n, d] = gathered.rows[0].dims();
         let device = gathered.rows[0].device();
-        let units: Vec<Tensor<2>> = gathered.rows.iter().cloned().map(unit).collect();
         let present = self.present(&gathered.rows);
         let mut evaluation = Evaluation {
-            measures: vec![("variation", variation(&units))],
+            measures: vec![("variation", direction_variation(&gathered.rows))],
             gradients: vec![ViewGradients::default(); views.len()],
             ..Evaluation::default()
         };
@@ -181,7 +176,7 @@ impl Objective for CorInfoMax {
         // ‖u₀ - u₁‖² = 2 - 2 cos; eigenvalues of directions add up to 1, so 1/d each is the most.
         evaluation.measures.extend([
             ("mean_cosine", 1.0 - agreement * d as f64 / 2.0),
-            ("spread", (log_determinant / 2.0).exp() * d as f64),
+            ("volume", ((log_determinant / 2.0).exp() - self.epsilon).max(0.0) * d as f64),
         ]);
         let pull = difference * (2.0 * self.alpha / (n * d) as f64);
         let own = |view: usize, gradient: DMatrix<f64>| {
@@ -217,21 +212,30 @@ impl Objective for CorInfoMax {
         self.past.iter().enumerate().flat_map(of).collect()
     }
 
-    fn restore(&mut self, state: BTreeMap<String, Tensor<2>>) {
-        self.past = [0, 1].map(|view| Past {
-            mean: state[&format!("mean_{view}")].clone(),
-            covariance: state[&format!("covariance_{view}")].clone(),
-        });
+    fn restore(&mut self, mut state: BTreeMap<String, Tensor<2>>) {
+        for (view, past) in self.past.iter_mut().enumerate() {
+            if let Some(mean) = state.remove(&format!("mean_{view}")) {
+                past.mean = mean;
+            }
+            if let Some(covariance) = state.remove(&format!("covariance_{view}")) {
+                past.covariance = covariance;
+            }
+        }
     }
 
     fn diagnose(&self, reading: &Reading) -> Option<Finding> {
-        let spread = reading.measure("spread")?;
-        (spread < CROWDED).then(|| {
+        // Directions of few images span few dimensions, however good they are.
+        let images = reading.batch_size as f64 / (1.0 - self.forgetting);
+        if images <= reading.dim as f64 {
+            return None;
+        }
+        let volume = reading.measure("volume")?;
+        (volume < CROWDED).then(|| {
             Finding::new(
                 Verdict::Redundant,
                 format!(
                     "directions fill few of their {} dimensions: the geometric mean of their \
-                     variances is {spread:.4} of the most it can be (healthy: above {CROWDED}); lower \
+                     variances is {volume:.4} of the most it can be (healthy: above {CROWDED}); lower \
                      `objective.alpha` (now {}), use larger batches or fewer dimensions",
                     reading.dim, self.alpha
                 ),

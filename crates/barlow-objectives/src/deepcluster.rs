@@ -34,7 +34,7 @@ use burn::tensor::{Tensor, TensorData};
 use crate::by_autodiff::by_autodiff;
 use crate::classification::{accuracy, cross_entropy, targets};
 use crate::constants::{Bounds, Constant, Constants};
-use crate::gathered::{Gathered, gather_numbers, unit, variation};
+use crate::gathered::{Gathered, direction_variation, gather_numbers, unit};
 use crate::image_labels::ImageLabels;
 use crate::objective::{
     EpochContext, Evaluation, Finding, Layer, Objective, Reading, StepContext, ViewGradients,
@@ -196,7 +196,7 @@ impl Objective for DeepCluster {
             measures: vec![
                 ("accuracy", right),
                 ("used_clusters", self.labels.used()),
-                ("variation", variation(&gathered.rows)),
+                ("variation", direction_variation(&gathered.rows)),
             ],
             gradients: gradients.into_iter().map(of_view).collect(),
             ..Evaluation::default()

@@ -34,8 +34,11 @@ impl Gathered {
         let mut own = 0..0;
         for output in outputs {
             let count = output.dims()[0];
+            let all = collective.gather(output)?;
+            // Batches are cut so (`train.batch_size` is a multiple of the ranks).
+            assert_eq!(all.dims()[0], count * collective.world(), "ranks have equal shares");
             own = collective.rank() * count..(collective.rank() + 1) * count;
-            rows.push(collective.gather(output)?);
+            rows.push(all);
         }
         Ok(Self { rows, own })
     }
@@ -78,6 +81,11 @@ pub(crate) fn variation(outputs: &[Tensor<2>]) -> f64 {
         if power > 0.0 { spread / power } else { 0.0 }
     };
     outputs.iter().map(of).fold(f64::INFINITY, f64::min)
+}
+
+/// [`variation`] of the rows' directions, for losses that do not see lengths.
+pub(crate) fn direction_variation(outputs: &[Tensor<2>]) -> f64 {
+    variation(&outputs.iter().cloned().map(unit).collect::<Vec<_>>())
 }
 
 /// Rows of length 1; a row of zeros stays as it is.

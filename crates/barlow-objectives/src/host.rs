@@ -5,7 +5,7 @@
 //! is stored column by column.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use nalgebra::DMatrix;
+use nalgebra::{Cholesky, DMatrix};
 
 /// The images of `[n, d]` as the columns of a matrix, `d×n`.
 pub(crate) fn columns(rows: &Tensor<2>) -> DMatrix<f64> {
@@ -30,6 +30,20 @@ pub(crate) fn centred(mut columns: DMatrix<f64>) -> DMatrix<f64> {
 /// `Σ x xᵀ / divisor` over columns, `d×d`.
 pub(crate) fn second_moments(columns: &DMatrix<f64>, divisor: f64) -> DMatrix<f64> {
     columns * columns.transpose() / divisor
+}
+
+/// `ln |M + aI|` and `(M + aI)⁻¹ X`; nothing where that matrix is not positive definite, as where a
+/// number is not finite.
+pub(crate) fn log_determinant(
+    mut matrix: DMatrix<f64>,
+    added: f64,
+    x: &DMatrix<f64>,
+) -> Option<(f64, DMatrix<f64>)> {
+    for i in 0..matrix.nrows() {
+        matrix[(i, i)] += added;
+    }
+    let factor = Cholesky::new(matrix)?;
+    Some((factor.ln_determinant(), factor.solve(x)))
 }
 
 /// Columns of length 1.

@@ -20,7 +20,7 @@ use burn::tensor::Tensor;
 
 use crate::constants::{Bounds, Constant};
 use crate::cross_correlation::{CrossCorrelation, Health, Weights, squares};
-use crate::gathered::{Gathered, variation};
+use crate::gathered::{Gathered, direction_variation};
 use crate::normalise::UnitRows;
 use crate::objective::{
     Evaluation, Finding, Layer, Needs, Objective, Reading, StepContext, ViewGradients, ViewOutputs,
@@ -97,7 +97,7 @@ impl Objective for Hsic {
             measures: vec![
                 ("mean_diagonal", cross.mean_diagonal()),
                 ("rms_off_diagonal", cross.rms_off_diagonal()),
-                ("variation", variation(&gathered.rows)),
+                ("variation", direction_variation(&gathered.rows)),
             ],
             // Chance correlations, and what it costs to be 0 and not -1.
             floor: Some(self.health().floor(n, d) * (1.0 + n as f64)),

@@ -21,11 +21,11 @@
 
 use barlow_nn::collective::CollectiveError;
 use burn::tensor::Tensor;
-use nalgebra::{Cholesky, DMatrix};
+use nalgebra::DMatrix;
 
 use crate::constants::{Bounds, Constant};
 use crate::gathered::Gathered;
-use crate::host::{columns, rows, second_moments};
+use crate::host::{self, columns, rows, second_moments};
 use crate::objective::{
     Evaluation, Finding, Layer, Needs, Objective, Reading, StepContext, Verdict, ViewGradients,
     ViewOutputs,
@@ -56,16 +56,10 @@ struct Imax {
 
 /// `ln |Cov + δI|` of centred columns `X`, `d×n`, and its gradient `2/(n-1) (Cov + δI)⁻¹ X`; nothing
 /// where a number is not finite.
-fn log_determinant(x: DMatrix<f64>, delta: f64) -> Option<(f64, DMatrix<f64>)> {
+fn log_determinant(x: &DMatrix<f64>, delta: f64) -> Option<(f64, DMatrix<f64>)> {
     let degrees = (x.ncols() as f64 - 1.0).max(1.0);
-    let mut covariance = second_moments(&x, degrees);
-    for i in 0..covariance.nrows() {
-        covariance[(i, i)] += delta;
-    }
-    let factor = Cholesky::new(covariance)?;
-    let mut gradient = x * (2.0 / degrees);
-    factor.solve_mut(&mut gradient);
-    Some((factor.ln_determinant(), gradient))
+    let (value, solved) = host::log_determinant(second_moments(x, degrees), delta, x)?;
+    Some((value, solved * (2.0 / degrees)))
 }
 
 impl Objective for Imax {
@@ -94,8 +88,8 @@ impl Objective for Imax {
             gradients: vec![ViewGradients::default(); views.len()],
             ..Evaluation::default()
         };
-        let difference = log_determinant(&a - &b, self.delta);
-        let sum = log_determinant(a + b, self.delta);
+        let difference = log_determinant(&(&a - &b), self.delta);
+        let sum = log_determinant(&(a + b), self.delta);
         let (Some((difference, p)), Some((sum, q))) = (difference, sum) else {
             evaluation.fault = Some(
                 "a covariance has no determinant: an embedding is not finite, or \
@@ -107,8 +101,9 @@ impl Objective for Imax {
         evaluation.loss = difference - sum;
         evaluation.terms =
             vec![("log_determinant_difference", difference), ("log_determinant_sum", sum)];
-        // A sum of views that agree has variance 4 in each dimension.
-        evaluation.measures.push(("spread", (sum / d as f64).exp() / 4.0));
+        // A sum of views that agree has variance 4 in each dimension; δ is none of theirs.
+        let volume = ((sum / d as f64).exp() - self.delta).max(0.0) / 4.0;
+        evaluation.measures.push(("volume", volume));
         let own = |view: usize, gradient: DMatrix<f64>| {
             let gradient: Tensor<2> = both[view].backward(rows(&gradient, &device));
             ViewGradients::of_online(gathered.own(gradient))
@@ -132,15 +127,14 @@ impl Objective for Imax {
                 ),
             ));
         }
-        let spread = reading.measure("spread")?;
-        (spread < CROWDED).then(|| {
+        let volume = reading.measure("volume")?;
+        (volume < CROWDED).then(|| {
             Finding::new(
                 Verdict::Redundant,
                 format!(
                     "the embeddings fill few of their {d} dimensions: the geometric mean of their \
-                     variances is {spread:.3} of the most it can be (healthy: above {CROWDED}); end \
-                     the projector with fewer dimensions or raise `objective.delta` (now {})",
-                    self.delta
+                     variances is {volume:.3} of the most it can be (healthy: above {CROWDED}); end \
+                     the projector with fewer dimensions"
                 ),
             )
         })

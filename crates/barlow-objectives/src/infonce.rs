@@ -19,7 +19,7 @@ use burn::tensor::Tensor;
 use crate::by_autodiff::by_autodiff;
 use crate::constants::{Bounds, Constant};
 use crate::contrast::{self, accuracy, log_sum_exp};
-use crate::gathered::{Gathered, unit, variation};
+use crate::gathered::{Gathered, direction_variation, unit};
 use crate::objective::{
     Evaluation, Finding, Layer, Objective, Reading, StepContext, ViewGradients, ViewOutputs,
 };
@@ -102,7 +102,7 @@ impl Objective for InfoNce {
         Ok(Evaluation {
             loss,
             terms,
-            measures: vec![("accuracy", right), ("variation", variation(&outputs.rows))],
+            measures: vec![("accuracy", right), ("variation", direction_variation(&outputs.rows))],
             gradients: gradients.into_iter().map(gradient).collect(),
             ..Evaluation::default()
         })

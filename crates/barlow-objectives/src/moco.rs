@@ -27,7 +27,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use crate::by_autodiff::by_autodiff;
 use crate::constants::{Bounds, Constant, Constants};
 use crate::contrast::{self, accuracy, cross_entropy, log_sum_exp};
-use crate::gathered::{Gathered, unit, variation};
+use crate::gathered::{Gathered, direction_variation, unit};
 use crate::objective::{
     Evaluation, Finding, Layer, Needs, Objective, Reading, StepContext, Target, ViewGradients,
     ViewOutputs, Views,
@@ -163,7 +163,7 @@ impl Objective for MoCo {
         Ok(Evaluation {
             loss,
             terms: vec![("contrastive", loss)],
-            measures: vec![("accuracy", right), ("variation", variation(&outputs.rows))],
+            measures: vec![("accuracy", right), ("variation", direction_variation(&outputs.rows))],
             gradients,
             ..Evaluation::default()
         })

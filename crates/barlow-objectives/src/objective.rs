@@ -25,15 +25,21 @@ pub enum Views {
     /// Every one.
     #[default]
     All,
+    /// The two large ones, which come first.
+    Large,
     /// The one at this position.
     Only(usize),
 }
+
+/// The large views.
+pub(crate) const LARGE: usize = 2;
 
 impl Views {
     /// Whether the view at a position is one of them.
     pub fn contain(self, position: usize) -> bool {
         match self {
             Self::All => true,
+            Self::Large => position < LARGE,
             Self::Only(only) => only == position,
         }
     }
@@ -46,7 +52,7 @@ pub struct Predictor {
     pub config: ProjectorConfig,
     /// Of which views a prediction is wanted.
     pub views: Views,
-    /// Whether its learning rate stays at the highest of the schedule after warm-up.
+    /// Whether its learning rate is the highest of the schedule in every step, warm-up included.
     pub has_constant_rate: bool,
 }
 
@@ -278,7 +284,7 @@ impl Finding {
     }
 }
 
-/// Means over the recent steps of a run, for a verdict.
+/// Means over the steps of the present epoch, for a verdict.
 #[derive(Debug, Clone, Default)]
 pub struct Reading {
     /// Images in a batch.

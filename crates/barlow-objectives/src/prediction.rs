@@ -3,11 +3,8 @@
 use barlow_nn::ProjectorConfig;
 
 use crate::constants::Constants;
-use crate::objective::{CONSTANT, Evaluation, Finding, Reading, Verdict};
+use crate::objective::{Evaluation, Finding, LARGE, Reading, Verdict};
 use crate::registry::{Scope, Unfit};
-
-/// The large views, which come first.
-const LARGE: usize = 2;
 
 /// Which view's prediction is compared with which view: with each large one but itself. Small views
 /// are not predicted, as what two of them share is often nothing (Caron et al., 2020, section 3.3).
@@ -37,8 +34,7 @@ const FLAT: f64 = 0.1;
 
 /// Whether one step's outputs point the same way, whatever their lengths.
 pub(crate) fn has_collapsed(evaluation: &Evaluation) -> bool {
-    let is_below = |name, limit| evaluation.measure(name).is_some_and(|value| value < limit);
-    is_below("variation", CONSTANT) || is_below("spread", FLAT)
+    evaluation.is_constant() || evaluation.measure("spread").is_some_and(|spread| spread < FLAT)
 }
 
 /// Whether outputs point the same way.

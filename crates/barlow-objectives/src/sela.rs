@@ -29,7 +29,7 @@ use barlow_nn::collective::CollectiveError;
 use burn::tensor::Tensor;
 
 use crate::by_autodiff::by_autodiff;
-use crate::classification::{accuracy, cross_entropy, targets};
+use crate::classification::{LinearHead, accuracy, cross_entropy, scores, targets};
 use crate::constants::{Bounds, Constant, Constants};
 use crate::gathered::{Gathered, gather_numbers, variation};
 use crate::image_labels::ImageLabels;
@@ -68,27 +68,12 @@ pub(crate) static ENTRY: Entry = Entry {
 
 const LABELS: &str = "labels";
 
-/// A linear classifier on the representation.
-#[derive(Debug)]
-struct Head {
-    /// `[clusters, f]`.
-    weight: Tensor<2>,
-    /// `[1, clusters]`.
-    bias: Tensor<2>,
-}
-
-impl Head {
-    fn names(head: usize) -> [String; 2] {
-        ["weight", "bias"].map(|leaf| format!("head.{head}.{leaf}"))
-    }
-}
-
 /// Heads and labels.
 #[derive(Debug)]
 struct SeLa {
     exponent: f64,
     label_epochs: u64,
-    heads: Vec<Head>,
+    heads: Vec<LinearHead>,
     labels: ImageLabels,
 }
 
@@ -104,13 +89,7 @@ impl SeLa {
         }
         let shape = [clusters, scope.dim];
         let initializer = Initializer::new(scope.seed, scope.device).part(ENTRY.name);
-        let head = |head: usize| {
-            let [weight, bias] = Head::names(head);
-            Head {
-                weight: initializer.kaiming_uniform(&weight, shape).val(),
-                bias: initializer.uniform_bias(&bias, shape).val().reshape([1, clusters]),
-            }
-        };
+        let head = |head: usize| LinearHead::new(format!("head.{head}"), shape, &initializer);
         Ok(Self {
             exponent: constants.number("exponent"),
             label_epochs: constants.integer("label_epochs") as u64,
@@ -138,10 +117,9 @@ impl Objective for SeLa {
         if images.is_empty() {
             return Ok(());
         }
-        let of_head = |head: &Head| {
-            let clusters = head.bias.dims()[1];
+        let of_head = |head: &LinearHead| {
             let logarithms = log_softmax(&rows, &images, &head.weight, &head.bias);
-            labels::balanced(logarithms, clusters, self.exponent).0.labels().collect()
+            labels::balanced(logarithms, head.classes(), self.exponent).0.labels().collect()
         };
         let heads: Vec<Vec<usize>> = self.heads.iter().map(of_head).collect();
         self.labels.replace(&images, &heads);
@@ -155,7 +133,7 @@ impl Objective for SeLa {
     ) -> Result<Evaluation, CollectiveError> {
         let gathered = Gathered::new(views.iter().map(ViewOutputs::online), context.collective)?;
         let count = views.len();
-        let (clusters, device) = (self.heads[0].bias.dims()[1], self.heads[0].bias.device());
+        let (clusters, device) = (self.heads[0].classes(), self.heads[0].bias.device());
         let ids = gather_numbers(context.ids.iter().copied(), context.collective, &device)?;
         let weight = 1.0 / (self.heads.len() * count) as f64;
         let of_head = |head: usize| {
@@ -166,15 +144,14 @@ impl Objective for SeLa {
         let wanted: Vec<_> = (0..self.heads.len()).map(of_head).collect();
 
         let mut inputs = gathered.rows.clone();
-        inputs.extend(self.heads.iter().flat_map(|head| [head.weight.clone(), head.bias.clone()]));
+        inputs.extend(self.heads.iter().flat_map(LinearHead::parameters));
         let mut right = 0.0;
         let (loss, mut gradients) = by_autodiff(inputs, |inputs| {
             let (views, heads) = inputs.split_at(count);
             let mut losses = Vec::new();
             for (head, (labels, targets)) in heads.chunks_exact(2).zip(&wanted) {
-                let (weights, bias) = (head[0].clone().transpose(), head[1].clone());
                 for rows in views {
-                    let scores = rows.clone().matmul(weights.clone()) + bias.clone();
+                    let scores = scores(rows, &head[0], &head[1]);
                     right += accuracy(&scores.clone().inner(), labels) * weight;
                     losses.push(cross_entropy(scores, targets.clone()));
                 }
@@ -182,7 +159,8 @@ impl Objective for SeLa {
             losses.into_iter().reduce(|a, b| a + b).expect("a batch has views")
         });
         let of_heads = gradients.split_off(count);
-        let names = (0..self.heads.len()).flat_map(Head::names);
+        let of_heads = self.heads.iter().zip(of_heads.chunks_exact(2));
+        let of_heads = of_heads.flat_map(|(head, of)| head.named([of[0].clone(), of[1].clone()]));
         let of_view = |gradient| ViewGradients::of_online(gathered.own(gradient));
         Ok(Evaluation {
             loss,
@@ -193,28 +171,18 @@ impl Objective for SeLa {
                 ("variation", variation(&gathered.rows)),
             ],
             gradients: gradients.into_iter().map(of_view).collect(),
-            parameter_gradients: names.zip(of_heads).collect(),
+            parameter_gradients: of_heads.collect(),
             ..Evaluation::default()
         })
     }
 
     fn parameters(&self) -> BTreeMap<String, Tensor<2>> {
-        let heads = self.heads.iter().enumerate();
-        let parameters = heads.flat_map(|(number, head)| {
-            Head::names(number).into_iter().zip([head.weight.clone(), head.bias.clone()])
-        });
-        parameters.collect()
+        self.heads.iter().flat_map(|head| head.named(head.parameters())).collect()
     }
 
     fn set_parameters(&mut self, mut parameters: BTreeMap<String, Tensor<2>>) {
-        for (number, head) in self.heads.iter_mut().enumerate() {
-            for (name, value) in
-                Head::names(number).into_iter().zip([&mut head.weight, &mut head.bias])
-            {
-                if let Some(new) = parameters.remove(&name) {
-                    *value = new;
-                }
-            }
+        for head in &mut self.heads {
+            head.take(&mut parameters);
         }
     }
 

@@ -20,7 +20,7 @@ use burn::tensor::Tensor;
 use crate::by_autodiff::by_autodiff;
 use crate::constants::{Bounds, Constant};
 use crate::contrast::{self, accuracy, cross_entropy, log_sum_exp};
-use crate::gathered::{Gathered, unit, variation};
+use crate::gathered::{Gathered, direction_variation, unit};
 use crate::objective::{
     Evaluation, Finding, Layer, Objective, Reading, StepContext, ViewGradients, ViewOutputs,
 };
@@ -93,7 +93,7 @@ impl Objective for SimClr {
         Ok(Evaluation {
             loss,
             terms: vec![("contrastive", loss)],
-            measures: vec![("accuracy", right), ("variation", variation(&outputs.rows))],
+            measures: vec![("accuracy", right), ("variation", direction_variation(&outputs.rows))],
             gradients: gradients.into_iter().map(gradient).collect(),
             ..Evaluation::default()
         })

@@ -6,8 +6,7 @@
 //! L = mean over views of mean over labelled images of CE(r Wᵀ + b, y)
 //! ```
 //!
-//! It is the ceiling to hold a method without labels against: same encoder, views, optimizer and
-//! schedule. An image without a label has no part in the loss. The classifier is thrown away with
+//! It is the ceiling to hold a method without labels against: same encoder, views and schedule. An image without a label has no part in the loss. The classifier is thrown away with
 //! the run. Source: the ordinary classifier of torchvision's ResNet (`fc`, first weights of PyTorch's
 //! `nn.Linear`). Where it differs from ordinary supervised training: both views of an image are seen
 //! in a step, and the views are those of the other objectives. Numbers in tests:
@@ -20,7 +19,7 @@ use barlow_nn::collective::CollectiveError;
 use burn::tensor::Tensor;
 
 use crate::by_autodiff::by_autodiff;
-use crate::classification::{accuracy, cross_entropy, targets};
+use crate::classification::{LinearHead, accuracy, cross_entropy, scores, targets};
 use crate::gathered::{Gathered, gather_numbers, variation};
 use crate::objective::{Evaluation, Layer, Objective, StepContext, ViewGradients, ViewOutputs};
 use crate::registry::{Entry, Scope, Unfit};
@@ -35,16 +34,10 @@ pub(crate) static ENTRY: Entry = Entry {
     create: |_, scope| Ok(Box::new(Supervised::new(scope)?)),
 };
 
-const WEIGHT: &str = "classifier.weight";
-const BIAS: &str = "classifier.bias";
-
 /// A linear classifier on the representation.
 #[derive(Debug)]
 struct Supervised {
-    /// `[classes, f]`.
-    weight: Tensor<2>,
-    /// `[1, classes]`.
-    bias: Tensor<2>,
+    classifier: LinearHead,
 }
 
 impl Supervised {
@@ -58,10 +51,7 @@ impl Supervised {
         }
         let shape = [scope.classes, scope.dim];
         let initializer = Initializer::new(scope.seed, scope.device).part(ENTRY.name);
-        Ok(Self {
-            weight: initializer.kaiming_uniform(WEIGHT, shape).val(),
-            bias: initializer.uniform_bias(BIAS, shape).val().reshape([1, scope.classes]),
-        })
+        Ok(Self { classifier: LinearHead::new("classifier".to_owned(), shape, &initializer) })
     }
 }
 
@@ -77,7 +67,7 @@ impl Objective for Supervised {
     ) -> Result<Evaluation, CollectiveError> {
         let gathered = Gathered::new(views.iter().map(ViewOutputs::online), context.collective)?;
         let count = views.len();
-        let (classes, device) = (self.weight.dims()[0], self.weight.device());
+        let (classes, device) = (self.classifier.classes(), self.classifier.bias.device());
         // 0 stands for no label.
         let labels = context.labels.iter().map(|label| label.map_or(0, |label| label as u64 + 1));
         let labels = gather_numbers(labels, context.collective, &device)?;
@@ -88,13 +78,13 @@ impl Objective for Supervised {
 
         let targets = targets(&labels, classes, &device) / count as f64;
         let mut inputs = gathered.rows.clone();
-        inputs.extend([self.weight.clone(), self.bias.clone()]);
+        inputs.extend(self.classifier.parameters());
         let mut right = 0.0;
         let (loss, mut gradients) = by_autodiff(inputs, |inputs| {
             let [views @ .., weight, bias] = inputs else { unreachable!("both were put in") };
             let targets = targets.autodiff();
             let of_view = |view: &Tensor<2>| {
-                let scores = view.clone().matmul(weight.clone().transpose()) + bias.clone();
+                let scores = scores(view, weight, bias);
                 right += accuracy(&scores.clone().inner(), &labels);
                 cross_entropy(scores, targets.clone())
             };
@@ -111,18 +101,17 @@ impl Objective for Supervised {
                 ("variation", variation(&gathered.rows)),
             ],
             gradients: gradients.into_iter().map(of_view).collect(),
-            parameter_gradients: [(WEIGHT.to_owned(), weight), (BIAS.to_owned(), bias)].into(),
+            parameter_gradients: self.classifier.named([weight, bias]).into(),
             ..Evaluation::default()
         })
     }
 
     fn parameters(&self) -> BTreeMap<String, Tensor<2>> {
-        [(WEIGHT.to_owned(), self.weight.clone()), (BIAS.to_owned(), self.bias.clone())].into()
+        self.classifier.named(self.classifier.parameters()).into()
     }
 
     fn set_parameters(&mut self, mut parameters: BTreeMap<String, Tensor<2>>) {
-        self.weight = parameters.remove(WEIGHT).unwrap_or_else(|| self.weight.clone());
-        self.bias = parameters.remove(BIAS).unwrap_or_else(|| self.bias.clone());
+        self.classifier.take(&mut parameters);
     }
 }
 
@@ -159,8 +148,14 @@ mod tests {
                 let data = TensorData::new(values, [shape[0], shape[1]]);
                 Tensor::<2>::from_data(data, &Device::flex())
             };
-            let weight = matrix("parameter.classifier.weight");
-            let objective = Supervised { weight, bias: matrix("parameter.classifier.bias") };
+            let parameters = ["classifier.weight", "classifier.bias"]
+                .map(|name| (name.to_owned(), matrix(&format!("parameter.{name}"))));
+            let weight = &parameters[0].1;
+            let [classes, dim] = weight.dims();
+            let device = Device::flex();
+            let scope = Scope { dim, ..scope(classes, &device) };
+            let mut objective = Supervised::new(&scope).expect("classes");
+            objective.set_parameters(parameters.clone().into());
             let names = (0..).map(|view| format!("view_{view}.online"));
             let given = fixture.names();
             let views = names

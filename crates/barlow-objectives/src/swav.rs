@@ -31,12 +31,12 @@ use burn::tensor::{Tensor, TensorData};
 use crate::by_autodiff::by_autodiff;
 use crate::classification::{best, cross_entropy};
 use crate::constants::{Bounds, Constant, Constants};
-use crate::gathered::{Gathered, unit, variation};
+use crate::gathered::{Gathered, direction_variation, unit};
 use crate::objective::{
-    Evaluation, Finding, Layer, Objective, Reading, StepContext, Verdict, ViewGradients,
+    Evaluation, Finding, LARGE, Layer, Objective, Reading, StepContext, Verdict, ViewGradients,
     ViewOutputs,
 };
-use crate::registry::{Entry, Scope, Unfit};
+use crate::registry::{Entry, Scope};
 use crate::sinkhorn::Plan;
 use queues::Queues;
 
@@ -46,14 +46,20 @@ pub(crate) static ENTRY: Entry = Entry {
     summary: "soft assignment to prototypes predicted from the other views (SwAV)",
     layer: Layer::Embedding,
     constants: &[
-        Constant::integer("prototypes", 3000, [2, 1_000_000], "prototypes of each head"),
+        Constant::integer("prototypes", 3000, [2, 1_000_000], "prototypes"),
         Constant::number(
             "temperature",
             0.1,
             Bounds::from_to(0.001, 100.0),
             "temperature of the softmax",
         ),
-        Constant::number("epsilon", 0.05, Bounds::from_to(0.0, 1.0), "softness of the codes"),
+        Constant::number(
+            "epsilon",
+            0.05,
+            // Below, a code is one prototype, which the paper found to be worse (appendix C).
+            Bounds::from_to(0.001, 1.0),
+            "softness of the codes",
+        ),
         Constant::integer("sinkhorn_iterations", 3, [1, 1000], "rounds of Sinkhorn's algorithm"),
         Constant::integer(
             "queue",
@@ -70,13 +76,10 @@ pub(crate) static ENTRY: Entry = Entry {
         ),
     ],
     preset: include_str!("../../../presets/objectives/swav.toml"),
-    create: |constants, scope| Ok(Box::new(Swav::new(constants, scope)?)),
+    create: |constants, scope| Ok(Box::new(Swav::new(constants, scope))),
 };
 
 const PROTOTYPES: &str = "prototypes";
-
-/// Below it a code is one prototype, which the paper found to be worse (appendix C).
-const MIN_EPSILON: f64 = 0.001;
 
 /// The share of all prototypes over which a code may be spread, as a perplexity: 1 is no choice.
 const SPREAD: f64 = 0.98;
@@ -95,24 +98,19 @@ struct Swav {
 }
 
 impl Swav {
-    fn new(constants: &Constants, scope: &Scope) -> Result<Self, Unfit> {
-        let epsilon = constants.number("epsilon");
-        if epsilon < MIN_EPSILON {
-            let allowed = format!("{MIN_EPSILON} or more for `{}`", ENTRY.name);
-            return Err(Unfit::Key { key: "objective.epsilon", allowed });
-        }
+    fn new(constants: &Constants, scope: &Scope) -> Self {
         let count = constants.integer("prototypes");
         let initializer = Initializer::new(scope.seed, scope.device).part(ENTRY.name);
         let queue = constants.integer("queue");
-        Ok(Self {
+        Self {
             temperature: constants.number("temperature"),
-            epsilon,
+            epsilon: constants.number("epsilon"),
             iterations: constants.integer("sinkhorn_iterations"),
             queue_from_step: constants.integer("queue_from_step") as u64,
             frozen_steps: constants.integer("frozen_steps") as u64,
             prototypes: unit(initializer.kaiming_uniform(PROTOTYPES, [count, scope.dim]).val()),
             queues: (queue > 0).then(|| Queues::new([queue, scope.dim], scope.device)),
-        })
+        }
     }
 
     /// The code of each row of a view, `[n, prototypes]`, rows of sum 1.
@@ -153,7 +151,7 @@ impl Objective for Swav {
         let coded: Vec<Vec<f64>> = gathered
             .rows
             .iter()
-            .take(2)
+            .take(LARGE)
             .enumerate()
             .map(|(view, rows)| self.codes(view, rows, context.step))
             .collect();
@@ -189,7 +187,7 @@ impl Objective for Swav {
             measures: vec![
                 ("code_perplexity_share", perplexity(&coded, prototypes) / prototypes as f64),
                 ("used_prototypes", chosen.len() as f64),
-                ("variation", variation(&gathered.rows)),
+                ("variation", direction_variation(&gathered.rows)),
             ],
             gradients: gradients.into_iter().map(of_view).collect(),
             parameter_gradients: is_free
@@ -209,7 +207,7 @@ impl Objective for Swav {
             self.prototypes = unit(self.prototypes.clone());
         }
         if let Some(queues) = &mut self.queues {
-            let views = views.iter().take(2).map(ViewOutputs::online);
+            let views = views.iter().take(LARGE).map(ViewOutputs::online);
             queues.push(Gathered::new(views, context.collective)?.rows);
         }
         Ok(())

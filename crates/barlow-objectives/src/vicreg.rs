@@ -16,7 +16,7 @@ use barlow_nn::collective::CollectiveError;
 use burn::tensor::Tensor;
 
 use crate::constants::{Bounds, Constant};
-use crate::cross_correlation::{CrossCorrelation, Health, off_diagonal};
+use crate::cross_correlation::{Health, off_diagonal};
 use crate::gathered::{Gathered, variation};
 use crate::objective::{
     Evaluation, Finding, Layer, Needs, Objective, Reading, StepContext, Verdict, ViewGradients,
@@ -83,6 +83,8 @@ struct Spread {
     covariance: f64,
     /// Mean of the dimensions' deviations.
     deviation: f64,
+    /// Root mean square of the correlations between different dimensions.
+    correlation: f64,
     /// Of the two terms with their weights for the embeddings, `[n, d]`.
     gradient: Tensor<2>,
 }
@@ -101,6 +103,8 @@ impl VicReg {
         let off = covariance * off_diagonal(d, &embeddings.device());
         let variance = (centred.clone() * centred.clone()).mean_dim(0) * (n as f64 / others);
         let deviation = (variance.clone() + EPSILON).sqrt(); // [1, d]
+        let correlations = off.clone() / deviation.clone() / deviation.clone().transpose();
+        let squares = host_sum(&(correlations.clone() * correlations).sum_dim(1));
         let missing = deviation.clone() * -1.0 + 1.0;
         let is_missing = missing.clone().greater_elem(0.0).float();
         // ∂ hinge / ∂z = -z / ((n-1) d deviation), both means over columns being 0; ∂ Covᵢⱼ² is twice
@@ -111,6 +115,7 @@ impl VicReg {
             hinge: host_sum(&missing.clamp_min(0.0)) / dims,
             covariance: host_sum(&(off.clone() * off).sum_dim(1)) / dims,
             deviation: host_sum(&variance.sqrt()) / dims,
+            correlation: (squares / (dims * (dims - 1.0)).max(1.0)).sqrt(),
             gradient: of_hinge * (self.variance / 2.0) + of_covariance * self.covariance,
         }
     }
@@ -137,7 +142,7 @@ impl Objective for VicReg {
         let [a, b] = [0, 1].map(|view| self.spread(&gathered.rows[view]));
         let [left, right] =
             [0, 1].map(|view| Standardised::new(gathered.rows[view].clone()).values);
-        let correlation = CrossCorrelation::new(left, right);
+        let mean_diagonal = host_sum(&(left * right).mean_dim(0)) / d as f64;
         let difference = gathered.rows[0].clone() - gathered.rows[1].clone();
         let squares = (difference.clone() * difference.clone()).sum_dim(1);
         let invariance = host_sum(&squares) / values;
@@ -156,8 +161,8 @@ impl Objective for VicReg {
             ],
             measures: vec![
                 ("mean_deviation", f64::midpoint(a.deviation, b.deviation)),
-                ("mean_diagonal", correlation.mean_diagonal()),
-                ("rms_off_diagonal", correlation.rms_off_diagonal()),
+                ("mean_diagonal", mean_diagonal),
+                ("rms_off_diagonal", f64::midpoint(a.correlation, b.correlation)),
                 ("variation", variation(&gathered.rows)),
             ],
             gradients: gradients.map(|all| ViewGradients::of_online(gathered.own(all))).into(),

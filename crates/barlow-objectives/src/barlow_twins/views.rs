@@ -7,10 +7,8 @@
 use burn::tensor::Tensor;
 
 use super::{BarlowTwins, CrossCorrelationForm};
+use crate::objective::LARGE;
 use crate::standardise::host_sum;
-
-/// The large views, which come first.
-const LARGE: usize = 2;
 
 /// Means over the pairs of views.
 pub(super) struct LossOfViews {

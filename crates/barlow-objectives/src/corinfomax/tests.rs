@@ -79,17 +79,17 @@ fn a_run_that_takes_its_state_back_goes_on_bit_for_bit() {
 
 #[test]
 fn directions_that_point_everywhere_have_nearly_the_largest_determinant_there_is() {
-    let spread = |forgetting: f64, views: &[ViewOutputs]| {
+    let volume = |forgetting: f64, views: &[ViewOutputs]| {
         let evaluation = objective(forgetting).evaluate(views, &context(0)).expect("one rank");
-        evaluation.measure("spread").expect("a reading")
+        evaluation.measure("volume").expect("a reading")
     };
     // 40 images in 6 dimensions: chance correlations take about a tenth.
-    let found = spread(0.0, &views(0));
+    let found = volume(0.0, &views(0));
     assert!((0.75..=1.0).contains(&found), "{found}");
     let same = Tensor::from_data(TensorData::new(vec![0.5_f32; 240], [40, 6]), &Device::flex());
     let same = ViewOutputs { online: Some(same), ..ViewOutputs::default() };
     // Nothing but the identity of before the first step, a hundredth of it, is left.
-    let found = spread(0.01, &[same.clone(), same]);
+    let found = volume(0.01, &[same.clone(), same]);
     assert!((0.04..0.09).contains(&found), "{found}");
 }
 
@@ -105,12 +105,16 @@ fn an_embedding_that_is_not_finite_is_a_fault_and_no_number_is_nan() {
 
 #[test]
 fn directions_that_use_few_dimensions_are_found() {
-    let reading = |spread| Reading {
-        batch_size: 256,
+    let of_batch = |batch_size, volume| Reading {
+        batch_size,
         dim: 64,
-        measures: [("spread".to_owned(), spread)].into(),
+        measures: [("volume".to_owned(), volume)].into(),
     };
+    let reading = |volume| of_batch(256, volume);
     assert_eq!(objective(0.01).diagnose(&reading(0.2)), None);
+    let few = of_batch(32, 0.0004);
+    assert_eq!(objective(0.01).diagnose(&few), None, "32 images span 32 dimensions at most");
+    assert!(objective(0.9).diagnose(&few).is_some(), "those of ten batches more");
     let finding = objective(0.01).diagnose(&reading(0.0004)).expect("a finding");
     assert_eq!(finding.verdict, Verdict::Redundant);
     for said in ["0.0004", "`objective.alpha` (now 250)"] {

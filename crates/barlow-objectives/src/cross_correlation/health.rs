@@ -1,6 +1,6 @@
 //! What the cross-correlation of two views says of a run.
 
-use crate::objective::{CONSTANT, Evaluation, Finding, Reading, Verdict};
+use crate::objective::{Evaluation, Finding, Reading, Verdict};
 
 /// Root mean square of the off-diagonal correlations above which dimensions repeat each other: half
 /// of each dimension's variance explained by any other would be 0.7, healthy runs end below 0.15.
@@ -39,9 +39,9 @@ impl Health {
     /// Whether one step's embeddings are constant, or, where nothing asks for it, those of an image's
     /// two views have nothing in common.
     pub(crate) fn has_collapsed(&self, evaluation: &Evaluation) -> bool {
-        let is_below = |name, least| evaluation.measure(name).is_some_and(|value| value < least);
-        let is_free = self.invariance_weight <= 0.0;
-        is_below("variation", CONSTANT) || (is_free && is_below("mean_diagonal", FADED))
+        let agreement =
+            evaluation.measure("mean_diagonal").filter(|_| self.invariance_weight <= 0.0);
+        evaluation.is_constant() || agreement.is_some_and(|agreement| agreement < FADED)
     }
 
     fn lost(&self, reading: &Reading) -> Option<Finding> {

@@ -35,7 +35,7 @@ fn identical_views_differ_by_delta_alone() {
     // 3000 uncorrelated images: twice a standardised dimension has variance 4, and correlations of
     // 1/√3000 take d(d-1)/2 / 3000 = 0.005 from the determinant.
     assert!((sum - 6.0 * 4.01_f64.ln()).abs() < 0.03, "{sum}");
-    assert!(found.measure("spread").is_some_and(|spread| (0.97..1.01).contains(&spread)));
+    assert!(found.measure("volume").is_some_and(|volume| (0.97..1.01).contains(&volume)));
     assert!(found.measure("mean_diagonal").is_some_and(|mean| (mean - 1.0).abs() < 1e-4));
 }
 
@@ -59,10 +59,10 @@ fn an_embedding_that_is_not_finite_is_a_fault_and_no_number_is_nan() {
 #[test]
 fn crowded_dimensions_and_small_batches_are_found() {
     let objective = Imax { delta: 0.01 };
-    let reading = |batch_size, spread| Reading {
+    let reading = |batch_size, volume| Reading {
         batch_size,
         dim: 64,
-        measures: [("spread".to_owned(), spread)].into(),
+        measures: [("volume".to_owned(), volume)].into(),
     };
     assert_eq!(objective.diagnose(&reading(128, 0.3)), None);
     let finding = objective.diagnose(&reading(128, 0.004)).expect("a finding");

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::{ENTRY, Swav, perplexity};
 use crate::constants::{ConstantValue, Constants};
 use crate::objective::{Objective, Reading, StepContext, Verdict, ViewOutputs};
-use crate::registry::{Scope, Unfit};
+use crate::registry::Scope;
 
 fn matrix(values: Vec<f32>, dim: usize) -> Tensor<2> {
     let shape = [values.len() / dim, dim];
@@ -18,7 +18,7 @@ fn values(tensor: &Tensor<2>) -> Vec<f32> {
     tensor.clone().into_data().iter::<f32>().collect()
 }
 
-fn swav(given: &[(&str, ConstantValue)], dim: usize) -> Result<Swav, Unfit> {
+fn swav(given: &[(&str, ConstantValue)], dim: usize) -> Swav {
     let mut constants = Constants::default();
     for constant in ENTRY.constants {
         constants.set(constant.name, constant.default.clone());
@@ -50,7 +50,7 @@ fn codes_are_pytorchs() {
                 (name.as_str(), value)
             })
             .collect();
-        let mut swav = swav(&given, rows("view_0.online").dims()[1]).unwrap();
+        let mut swav = swav(&given, rows("view_0.online").dims()[1]);
         swav.set_parameters([("prototypes".to_owned(), rows("parameter.prototypes"))].into());
         if fixture.names().iter().any(|name| name == "state.filled") {
             let names = ["queue_0", "queue_1", "filled"];
@@ -91,8 +91,7 @@ fn the_queue_keeps_the_last_rows_the_oldest_first_and_serves_once_full() {
     let mut swav = swav(
         &[("queue", ConstantValue::Integer(10)), ("prototypes", ConstantValue::Integer(5))],
         dim,
-    )
-    .unwrap();
+    );
     let mut expected = [vec![0.0; 10 * dim], vec![0.0; 10 * dim]];
     for number in 0..5 {
         let is_full = swav.queues.as_ref().unwrap().full(0).is_some();
@@ -109,7 +108,7 @@ fn the_queue_keeps_the_last_rows_the_oldest_first_and_serves_once_full() {
 
 #[test]
 fn a_batch_longer_than_the_queue_leaves_its_last_rows() {
-    let mut swav = swav(&[("queue", ConstantValue::Integer(3))], 2).unwrap();
+    let mut swav = swav(&[("queue", ConstantValue::Integer(3))], 2);
     let [rows, _] = step(&mut swav, "long", 8, 2, 0);
     assert_eq!(values(&swav.state()["queue_0"]), rows[10..]);
 }
@@ -118,7 +117,7 @@ fn a_batch_longer_than_the_queue_leaves_its_last_rows() {
 fn prototypes_are_brought_to_length_one_after_a_step_that_moved_them() {
     let given =
         [("prototypes", ConstantValue::Integer(4)), ("frozen_steps", ConstantValue::Integer(2))];
-    let mut swav = swav(&given, 3).unwrap();
+    let mut swav = swav(&given, 3);
     let moved = matrix(fill("moved", 12, -2.0, 2.0), 3);
     swav.set_parameters([("prototypes".to_owned(), moved.clone())].into());
     step(&mut swav, "frozen", 4, 3, 1);
@@ -132,7 +131,7 @@ fn prototypes_are_brought_to_length_one_after_a_step_that_moved_them() {
 
 #[test]
 fn codes_that_choose_nothing_are_a_collapse() {
-    let swav = swav(&[("prototypes", ConstantValue::Integer(4))], 3).unwrap();
+    let swav = swav(&[("prototypes", ConstantValue::Integer(4))], 3);
     assert!((perplexity(&[vec![0.25; 8], vec![0.25; 8]], 4) - 4.0).abs() < 1e-12);
     assert!((perplexity(&[vec![0.0, 1.0, 0.0, 0.0]], 4) - 1.0).abs() < 1e-12);
     let reading = |share: f64| Reading {
@@ -149,7 +148,7 @@ fn codes_that_choose_nothing_are_a_collapse() {
 #[test]
 fn equal_embeddings_cost_the_logarithm_of_the_prototypes() {
     let dim = 512;
-    let swav = swav(&[], dim).unwrap();
+    let swav = swav(&[], dim);
     let rows = matrix(vec![1.0; 6 * dim], dim);
     let view = ViewOutputs { online: Some(rows.clone()), ..ViewOutputs::default() };
     // The code of each is 1/K everywhere.
@@ -169,12 +168,4 @@ fn equal_embeddings_cost_the_logarithm_of_the_prototypes() {
     assert!((8.05..8.16).contains(&evaluation.loss), "{}", evaluation.loss);
     assert!(evaluation.parameter_gradients.is_empty(), "frozen at first");
     assert!(swav.has_collapsed(&evaluation));
-}
-
-#[test]
-fn codes_sharper_than_the_paper_tried_are_refused_by_their_key() {
-    match swav(&[("epsilon", ConstantValue::Number(0.0))], 3) {
-        Err(Unfit::Key { key, .. }) => assert_eq!(key, "objective.epsilon"),
-        other => panic!("{other:?}"),
-    }
 }
