@@ -13,7 +13,8 @@
 //! ways back are all it takes. What the mixture is compared with carries gradient, too.
 //!
 //! Source: wgcban/mix-bt, main.py (CIFAR). Where we differ: `a` and `π` are a function of seed and step;
-//! deviations have 1e-5 in them as those of Barlow Twins; the official ImageNet program takes
+//! embeddings are not brought to length 1 first, and deviations are biased with 1e-5 in them, both as
+//! in Barlow Twins; the official ImageNet program takes
 //! `a Z₁ᵀZ₁` in the second sum, which is not what was mixed, and raises `r` over ten epochs. Numbers in
 //! tests: `reference/objectives_barlow_twins.py`.
 

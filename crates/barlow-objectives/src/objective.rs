@@ -237,7 +237,7 @@ impl Evaluation {
 pub enum Verdict {
     /// Nothing is wrong.
     Healthy,
-    /// Every image gets the same embedding.
+    /// Embeddings no longer tell images apart, or say nothing of them.
     Collapsed,
     /// Updates are destroying the weights.
     Diverging,
@@ -387,7 +387,8 @@ pub trait Objective: fmt::Debug + Send {
     /// Takes back what [`Objective::state`] gave.
     fn restore(&mut self, _state: BTreeMap<String, Tensor<2>>) {}
 
-    /// Whether one step's measures are those of a network that gives every image the same output.
+    /// Whether one step's measures are those of a network whose outputs no longer tell images apart, or
+    /// say nothing of them.
     fn has_collapsed(&self, evaluation: &Evaluation) -> bool {
         evaluation.is_constant()
     }

@@ -12,8 +12,7 @@
 //! small views beside the two large ones, the mean over the pairs of module `prediction`.
 //!
 //! Source: paper equations 1 to 4, facebookresearch/simsiam: projector with a last batch norm without
-//! scale and shift, predictor of constant rate whose last layer has a bias. Where we differ: the
-//! predictor's rate is constant after the warm-up only.
+//! scale and shift, predictor of constant rate whose last layer has a bias.
 
 use barlow_nn::ProjectorConfig;
 use barlow_nn::collective::CollectiveError;
