@@ -13,8 +13,8 @@
 //! yukimasano/self-label, `main.py`, `sinkhornknopp.py`. Where we differ: scores are those of undistorted
 //! images with the running statistics of batch norm, officially of distorted ones while training;
 //! all views of an image are trained on its label, officially one; all heads are labelled at a time, as
-//! for ImageNet (for CIFAR one in turn); rounds end by
-//! the tolerance of the program for ImageNet, 0.1 (for CIFAR 0.01), or after [`labels::MAX_ROUNDS`]. Numbers in tests:
+//! for ImageNet (for CIFAR one in turn); rounds end by the tolerance of the program for ImageNet, 0.1
+//! (for CIFAR 0.01), or after [`labels::MAX_ROUNDS`]. Numbers in tests:
 //! `reference/objectives_clusters.py`.
 //!
 //! State: `images × heads` labels. While labels are made, `images × clusters` f64 values are held.

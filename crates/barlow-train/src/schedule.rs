@@ -123,5 +123,6 @@ mod tests {
             Schedule::new(&ScheduleSettings::default(), &OptimizerSettings::default(), 2048, 10);
         assert_eq!(schedule.at(0).weights, 0.0);
         assert!((schedule.at(100).weights - 1.6).abs() < 1e-12);
+        assert!((schedule.rates(0).peak.weights - 1.6).abs() < 1e-12, "the highest of the run");
     }
 }
