@@ -37,7 +37,9 @@ struct Point {
 
 pub(super) fn draw(report: &Report) -> String {
     let series = series(report);
-    let legend = legend_places(&series);
+    // A single line without a name needs no legend.
+    let named: Vec<&Series> = series.iter().filter(|series| !series.label.is_empty()).collect();
+    let legend = legend_places(&named);
     let legend_rows = legend.iter().map(|[_, y]| *y).fold(0.0, f64::max) + LEGEND_ROW_PX;
     let height = TOP_PX + PANEL_PX + AXIS_PX + legend_rows + 8.0;
     let mut svg = Svg::new(WIDTH_PX, height);
@@ -53,8 +55,7 @@ pub(super) fn draw(report: &Report) -> String {
         panel(&mut svg, report, &series, right, "paper, %", &papers);
     }
     let below = TOP_PX + PANEL_PX + AXIS_PX;
-    // A single line without a name needs no legend.
-    for (series, [x, y]) in series.iter().zip(legend).filter(|(s, _)| !s.label.is_empty()) {
+    for (series, [x, y]) in named.into_iter().zip(legend) {
         let y = below + y + 12.0;
         svg.line(&[[x, y - 4.0], [x + 26.0, y - 4.0]], series.stroke);
         if series.rows.iter().any(|row| row.x.is_some()) {
@@ -104,7 +105,7 @@ fn papers(row: &Row) -> Option<Point> {
 }
 
 /// Where each entry of the legend begins, row by row, from its upper left corner.
-fn legend_places(series: &[Series]) -> Vec<[f64; 2]> {
+fn legend_places(series: &[&Series]) -> Vec<[f64; 2]> {
     let (mut x, mut y) = (LEFT_PX, 0.0);
     let mut places = Vec::new();
     for series in series {
