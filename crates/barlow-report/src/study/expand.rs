@@ -1,9 +1,9 @@
 //! From `[[arm]]`, `[[axis]]`, `[[series]]` and `[[reference]]` to arms.
 //!
-//! A series is crossed with its own axes and arms, or, where it has none, with those of the study.
-//! A reference is an arm by itself. Axes are multiplied, the first one outermost. An arm's settings are those of its series, of its
-//! value on each axis, and its own, in this order; `like` comes before the `set` beside it,
-//! and that before `sizing`.
+//! A series is crossed with its own axes and arms, or, where it has none, with those of the study; a
+//! reference with nothing. Axes are multiplied, the first one outermost. An arm's settings are those
+//! of its series, of its value on each axis, and its own, in this order; `like` comes before the `set`
+//! beside it, and that before `sizing`.
 
 use super::reader::{Page, Place};
 use super::{Arm, Recipes, Setting, Study, StudyProblem};
