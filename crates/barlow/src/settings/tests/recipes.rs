@@ -110,36 +110,3 @@ fn what_an_objective_cannot_work_with_is_refused_by_key() {
     let expected = "key `train.batch_size` is `4` (from `--set`), expected at least 8";
     assert!(text.contains(expected), "{text}");
 }
-
-#[test]
-fn every_recipe_states_keys_that_there_are_and_resolves_with_every_preset() {
-    let registry = registry();
-    for entry in registry.entries() {
-        // Not those that name an objective themselves.
-        for preset in presets::ALL.iter().filter(|preset| !preset.text.contains("[objective]")) {
-            let typed = TypedSettings {
-                preset: Some(preset.name.into()),
-                ..set(&[&format!("objective.name={}", entry.name)])
-            };
-            let resolution = resolve(&typed, &registry).unwrap_or_else(|p| panic!("{p}"));
-            assert_eq!(resolution.settings.objective.name, entry.name);
-        }
-        for field in ["# command: ", "# cost: ", "# score: ", "# source: "] {
-            let has_no_recipe = entry.preset.is_empty();
-            assert!(has_no_recipe || entry.preset.contains(field), "{}: {field}", entry.name);
-        }
-    }
-}
-
-#[test]
-fn objectives_that_share_a_constants_name_share_its_type() {
-    let mut kinds = std::collections::BTreeMap::new();
-    let registry = registry();
-    for (entry, constant) in
-        registry.entries().flat_map(|entry| entry.constants.iter().map(move |c| (entry, c)))
-    {
-        let kind = std::mem::discriminant(&constant.allowed);
-        assert_eq!(*kinds.entry(constant.name).or_insert(kind), kind, "{}", entry.name);
-        assert!(constant.allowed.takes(&constant.default), "{} {}", entry.name, constant.name);
-    }
-}
