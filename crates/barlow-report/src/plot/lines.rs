@@ -63,8 +63,13 @@ pub(super) fn draw(report: &Report) -> String {
         }
         svg.text([x + 32.0, y], SMALL_PX, Anchor::Start, INK, &series.label);
     }
-    if report.arms.iter().any(|row| row.health.is_ill()) {
-        let text = "x: collapsed or diverged; on the axis: no accuracy";
+    let ill: Vec<&Row> = report.arms.iter().filter(|row| row.health.is_ill()).collect();
+    if !ill.is_empty() {
+        let text = if ill.iter().any(|row| row.knn.is_none()) {
+            "x: collapsed or diverged; on the axis: no accuracy"
+        } else {
+            "x: collapsed or diverged"
+        };
         svg.text([WIDTH_PX - RIGHT_PX, TOP_PX - 20.0], SMALL_PX, Anchor::End, ILL, text);
     }
     svg.finish()
