@@ -40,10 +40,16 @@ pub fn compare(arguments: &CompareArguments, registry: &Registry) -> anyhow::Res
         output::message(&note);
     }
     plan.refuse_other_runs()?;
-    let pairs = plan.pairs()?;
+    let runs = plan.runs();
+    let is_done =
+        |run: &PlannedRun| results::record(&plan, &plan.arm(run).name, run.seed).has_result();
     if arguments.dry_run {
-        dry_run::print(&plan, &pairs, arguments.json)?;
+        dry_run::print(&plan, &plan.pairs()?, arguments.json)?;
         return Ok(Exit::Done);
+    }
+    if !runs.iter().all(is_done) {
+        // Images that are not there are said once, and not by every run; a study that is done needs none.
+        plan.pairs()?;
     }
     let interrupt = Interrupt::install().context("signals cannot be caught")?;
     let folder = &plan.out;
@@ -52,10 +58,9 @@ pub fn compare(arguments: &CompareArguments, registry: &Registry) -> anyhow::Res
     let mut ledger = Ledger::read(folder)?;
     let mut failures = Failures::new();
     results::write(&plan, &ledger, &failures)?;
-    let runs = plan.runs();
     for (index, run) in runs.iter().enumerate() {
         let (arm, seed) = (&plan.arm(run).name, run.seed);
-        if results::record(&plan, arm, seed).has_result() {
+        if is_done(run) {
             continue;
         }
         if let Some(signal) = interrupt.requested() {

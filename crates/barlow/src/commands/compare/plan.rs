@@ -237,10 +237,14 @@ fn names_in(folder: &Path) -> Vec<String> {
     names
 }
 
+/// The key of what was typed after `--set`.
+fn typed_key(text: &str) -> Option<&str> {
+    Some(text.split_once('=')?.0.trim())
+}
+
 /// Whether a key was typed after `--set`.
 fn sets(arguments: &CompareArguments, key: &str) -> bool {
-    let mut keys = arguments.set.iter().filter_map(|text| text.split_once('='));
-    keys.any(|(typed, _)| typed.trim() == key)
+    arguments.set.iter().any(|text| typed_key(text) == Some(key))
 }
 
 /// Whether a key is a constant of objectives, which a reference, having one of its own, need not know.
@@ -259,10 +263,8 @@ fn typed(study: &Study, arm: &Arm, arguments: &CompareArguments) -> (TypedSettin
         .cloned()
         .collect();
     let set = settings.iter().map(|setting| format!("{}={}", setting.key, setting.text()));
-    let typed_too = arguments.set.iter().filter(|text| {
-        let key = text.split_once('=').map_or("", |(key, _)| key.trim());
-        !arm.is_reference || !is_constant(key)
-    });
+    let is_skipped = |text: &&String| arm.is_reference && typed_key(text).is_some_and(is_constant);
+    let typed_too = arguments.set.iter().filter(|text| !is_skipped(text));
     // With other images k-NN holds some of them out, whatever the preset says.
     let no_probe = ["probe.train=", "probe.test="].map(str::to_owned);
     let no_probe = no_probe.into_iter().filter(|_| data.is_some());
@@ -279,8 +281,7 @@ fn typed(study: &Study, arm: &Arm, arguments: &CompareArguments) -> (TypedSettin
 
 /// Refuses what was typed where it would undo what the study compares.
 fn refuse_options(study: &Study, arguments: &CompareArguments) -> anyhow::Result<()> {
-    let keys = arguments.set.iter().filter_map(|text| Some(text.split_once('=')?.0.trim()));
-    for key in keys {
+    for key in arguments.set.iter().filter_map(|text| typed_key(text)) {
         if key == SEED {
             bail!(Usage::new(format!("`--set {SEED}`: a study has several seeds")).hint("--seeds"));
         }
