@@ -223,10 +223,11 @@ fn a_dry_run_says_what_is_left_and_writes_nothing() {
 }
 
 #[test]
-fn another_preset_leaves_the_sizing_out_and_other_images_the_probe() {
+fn a_preset_leaves_the_sizing_out_and_other_images_the_probe() {
     let set = "set = { objective.lambda = 0 }";
     let of_an_arm = format!("{set}\nsizing = {{ schedule.epochs = 3 }}");
-    let playground = playground(&STUDY.replace(set, &of_an_arm));
+    let study = STUDY.replace(set, &of_an_arm).replace("quick", "cifar");
+    let playground = playground(&study);
     let pairs = |options: &[&str]| {
         let plan = ["compare", "study.toml", "--dry-run", "--json"];
         let plan = playground.run(&[&plan[..], options].concat()).json();

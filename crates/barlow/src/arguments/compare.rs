@@ -19,8 +19,8 @@ pub struct CompareArguments {
     /// A named study, or the file (.toml) of one of your own: docs/studies.md
     #[arg(value_name = "STUDY")]
     pub study: String,
-    /// Configuration that the arms differ from, instead of the study's own; the study's sizing is
-    /// for its own preset and left out then
+    /// Configuration that the arms differ from, at its full length; without it the study's own,
+    /// cut to the study's size
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
     /// Images, as for `barlow pretrain` [default: of the study]

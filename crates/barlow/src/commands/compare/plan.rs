@@ -79,7 +79,7 @@ impl Plan {
         }
         problems.finish()?;
         refuse_options(&study, arguments)?;
-        let seconds_a_run = study.seconds_a_run.filter(|_| fits(&study, arguments));
+        let seconds_a_run = study.seconds_a_run.filter(|_| keeps_sizing(arguments));
         let chosen = chosen(&study, &arguments.only)?;
         let out = arguments.out.clone().unwrap_or_else(|| Path::new("studies").join(&name));
         Ok(Self { name, study, out, seconds_a_run, resolutions, chosen })
@@ -223,9 +223,9 @@ fn open(study: &str) -> anyhow::Result<(String, PathBuf, String)> {
     }
 }
 
-/// Whether the study's sizing is meant for what its arms are to differ from.
-fn fits(study: &Study, arguments: &CompareArguments) -> bool {
-    arguments.preset.is_none() || arguments.preset == study.preset
+/// Whether runs have the size that the study gives them, and not that of a preset that was named.
+fn keeps_sizing(arguments: &CompareArguments) -> bool {
+    arguments.preset.is_none()
 }
 
 /// The names in a folder, in order; none where it cannot be read.
@@ -258,7 +258,7 @@ fn typed(study: &Study, arm: &Arm, arguments: &CompareArguments) -> (TypedSettin
     let of_all = study.settings.iter().filter(|s| !arm.is_reference || !is_constant(&s.key));
     let settings: Vec<Setting> = of_all
         .chain(&arm.settings)
-        .filter(|setting| !setting.is_sizing || fits(study, arguments))
+        .filter(|setting| !setting.is_sizing || keeps_sizing(arguments))
         .filter(|setting| data.is_none() || !IMAGES.contains(&setting.key.as_str()))
         .cloned()
         .collect();
@@ -286,7 +286,7 @@ fn refuse_options(study: &Study, arguments: &CompareArguments) -> anyhow::Result
             bail!(Usage::new(format!("`--set {SEED}`: a study has several seeds")).hint("--seeds"));
         }
         let is_stated = |setting: &Setting| {
-            setting.key == key && (!setting.is_sizing || fits(study, arguments))
+            setting.key == key && (!setting.is_sizing || keeps_sizing(arguments))
         };
         if study.arms.iter().any(|arm| arm.settings.iter().any(is_stated)) {
             bail!(
