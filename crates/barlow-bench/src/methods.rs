@@ -84,14 +84,8 @@ impl Method {
         let n = self.views[0].dims()[0];
         let ids: Vec<u64> = (0..n).map(|place| (place % IMAGES) as u64).collect();
         let labels: Vec<Option<usize>> = (0..n).map(|place| Some(place % CLASSES)).collect();
-        let context = StepContext {
-            step: self.step,
-            total_steps: 1000,
-            seed: 0,
-            ids: &ids,
-            labels: &labels,
-            collective: &SingleRank,
-        };
+        let context =
+            StepContext { ids: &ids, labels: &labels, ..StepContext::on_one_rank(self.step, 1000) };
         let rates = Rates { weights: 0.1, biases_and_norms: 0.001 };
         let rates = StepRates { now: rates, peak: rates };
         let step = Step::compute(&self.networks, &*self.objective, self.views.clone(), &context)?;

@@ -139,7 +139,7 @@ fn damaged_files_stay_within_time_and_memory() {
 }
 
 #[test]
-#[ignore = "long: run by hand"]
+#[ignore = "long: CONTRIBUTING.md says how to run it"]
 fn many_damaged_files_stay_within_time_and_memory() {
     damage_all(100_000);
 }

@@ -23,13 +23,15 @@ use barlow_nn::collective::CollectiveError;
 
 use crate::by_autodiff::by_autodiff;
 use crate::constants::{Bounds, Constant};
-use crate::gathered::{Gathered, spread, unit, variation};
+use crate::gathered::Gathered;
+use crate::normalise::unit;
 use crate::objective::{
     Evaluation, Finding, LARGE, Layer, Needs, Objective, Predictor, Reading, StepContext, Target,
     ViewGradients, ViewOutputs, Views,
 };
 use crate::prediction;
 use crate::registry::Entry;
+use crate::variation::{spread, variation};
 
 /// BYOL.
 pub(crate) static ENTRY: Entry = Entry {

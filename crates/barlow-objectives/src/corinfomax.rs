@@ -27,13 +27,14 @@ use burn::tensor::Tensor;
 use nalgebra::{DMatrix, DVector};
 
 use crate::constants::{Bounds, Constant, Constants};
-use crate::gathered::{Gathered, direction_variation};
+use crate::gathered::Gathered;
 use crate::host::{Directions, columns, log_determinant, rows, second_moments};
 use crate::objective::{
     Evaluation, Finding, Layer, Needs, Objective, Reading, StepContext, Verdict, ViewGradients,
     ViewOutputs,
 };
 use crate::registry::{Entry, Scope};
+use crate::variation::direction_variation;
 
 /// `CorInfoMax`.
 pub(crate) static ENTRY: Entry = Entry {

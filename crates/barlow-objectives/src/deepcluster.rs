@@ -34,13 +34,15 @@ use burn::tensor::{Tensor, TensorData};
 use crate::by_autodiff::by_autodiff;
 use crate::classification::{accuracy, cross_entropy, targets};
 use crate::constants::{Bounds, Constant, Constants};
-use crate::gathered::{Gathered, direction_variation, gather_numbers, unit};
+use crate::gathered::{Gathered, gather_numbers};
 use crate::image_labels::ImageLabels;
+use crate::normalise::unit;
 use crate::objective::{
     EpochContext, Evaluation, Finding, Layer, Objective, Reading, StepContext, ViewGradients,
     ViewOutputs,
 };
 use crate::registry::{Entry, Scope, Unfit};
+use crate::variation::direction_variation;
 use k_means::k_means;
 use memory::Memory;
 

@@ -25,11 +25,13 @@ use burn::tensor::activation::log_softmax;
 use crate::by_autodiff::by_autodiff;
 use crate::constants::{Bounds, Constant};
 use crate::contrast;
-use crate::gathered::{Gathered, unit, variation};
+use crate::gathered::Gathered;
+use crate::normalise::unit;
 use crate::objective::{
     Evaluation, Finding, Layer, Needs, Objective, Reading, StepContext, ViewGradients, ViewOutputs,
 };
 use crate::registry::{Entry, Unfit};
+use crate::variation::variation;
 
 /// `DirectCLR`.
 pub(crate) static ENTRY: Entry = Entry {

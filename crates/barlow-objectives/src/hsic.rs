@@ -20,12 +20,13 @@ use burn::tensor::Tensor;
 
 use crate::constants::{Bounds, Constant};
 use crate::cross_correlation::{CrossCorrelation, Health, Weights, squares};
-use crate::gathered::{Gathered, direction_variation};
+use crate::gathered::Gathered;
 use crate::normalise::UnitRows;
 use crate::objective::{
     Evaluation, Finding, Layer, Needs, Objective, Reading, StepContext, ViewGradients, ViewOutputs,
 };
 use crate::registry::Entry;
+use crate::variation::direction_variation;
 
 /// The HSIC variant.
 pub(crate) static ENTRY: Entry = Entry {

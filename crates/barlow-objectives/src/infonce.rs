@@ -19,11 +19,13 @@ use burn::tensor::Tensor;
 use crate::by_autodiff::by_autodiff;
 use crate::constants::{Bounds, Constant};
 use crate::contrast::{self, accuracy, log_sum_exp};
-use crate::gathered::{Gathered, direction_variation, unit};
+use crate::gathered::Gathered;
+use crate::normalise::unit;
 use crate::objective::{
     Evaluation, Finding, Layer, Objective, Reading, StepContext, ViewGradients, ViewOutputs,
 };
 use crate::registry::Entry;
+use crate::variation::direction_variation;
 
 /// `InfoNCE`.
 pub(crate) static ENTRY: Entry = Entry {

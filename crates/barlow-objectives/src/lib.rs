@@ -18,6 +18,7 @@ mod prediction;
 mod registry;
 mod sinkhorn;
 mod standardise;
+mod variation;
 
 /// Declares the objectives, a file each, and lists them.
 macro_rules! objectives {

@@ -27,12 +27,14 @@ use burn::tensor::{Device, Tensor, TensorData};
 use crate::by_autodiff::by_autodiff;
 use crate::constants::{Bounds, Constant, Constants};
 use crate::contrast::{self, accuracy, cross_entropy, log_sum_exp};
-use crate::gathered::{Gathered, direction_variation, unit};
+use crate::gathered::Gathered;
+use crate::normalise::unit;
 use crate::objective::{
     Evaluation, Finding, Layer, Needs, Objective, Reading, StepContext, Target, ViewGradients,
     ViewOutputs, Views,
 };
 use crate::registry::{Entry, Scope, Unfit};
+use crate::variation::direction_variation;
 
 /// `MoCo`.
 pub(crate) static ENTRY: Entry = Entry {

@@ -30,3 +30,8 @@ impl UnitRows {
         (gradient - self.values.clone() * along) / self.length.clone()
     }
 }
+
+/// Rows of length 1; a row of zeros stays as it is.
+pub(crate) fn unit(rows: Tensor<2>) -> Tensor<2> {
+    UnitRows::new(rows).values
+}

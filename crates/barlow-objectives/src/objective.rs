@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use barlow_nn::ProjectorConfig;
-use barlow_nn::collective::{Collective, CollectiveError};
+use barlow_nn::collective::{Collective, CollectiveError, SingleRank};
 use burn::tensor::Tensor;
 
 use crate::registry::Unfit;
@@ -163,6 +163,13 @@ pub struct StepContext<'a> {
     pub labels: &'a [Option<usize>],
     /// The ranks that share the batch.
     pub collective: &'a dyn Collective,
+}
+
+impl StepContext<'_> {
+    /// A step on one rank, with seed 0 and neither ids nor labels: all that most losses look at.
+    pub fn on_one_rank(step: u64, total_steps: u64) -> Self {
+        Self { step, total_steps, seed: 0, ids: &[], labels: &[], collective: &SingleRank }
+    }
 }
 
 /// Where in the run an epoch is, and with whom it is shared.

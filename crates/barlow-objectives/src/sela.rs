@@ -32,13 +32,14 @@ use burn::tensor::Tensor;
 use crate::by_autodiff::by_autodiff;
 use crate::classification::{LinearHead, accuracy, cross_entropy, scores, targets};
 use crate::constants::{Bounds, Constant, Constants};
-use crate::gathered::{Gathered, gather_numbers, variation};
+use crate::gathered::{Gathered, gather_numbers};
 use crate::image_labels::ImageLabels;
 use crate::objective::{
     EpochContext, Evaluation, Finding, Layer, Objective, Reading, StepContext, ViewGradients,
     ViewOutputs,
 };
 use crate::registry::{Entry, Scope, Unfit};
+use crate::variation::variation;
 use labels::{known, log_softmax};
 
 /// `SeLa`.

@@ -20,11 +20,13 @@ use burn::tensor::Tensor;
 use crate::by_autodiff::by_autodiff;
 use crate::constants::{Bounds, Constant};
 use crate::contrast::{self, accuracy, cross_entropy, log_sum_exp};
-use crate::gathered::{Gathered, direction_variation, unit};
+use crate::gathered::Gathered;
+use crate::normalise::unit;
 use crate::objective::{
     Evaluation, Finding, Layer, Objective, Reading, StepContext, ViewGradients, ViewOutputs,
 };
 use crate::registry::Entry;
+use crate::variation::direction_variation;
 
 /// `SimCLR`.
 pub(crate) static ENTRY: Entry = Entry {

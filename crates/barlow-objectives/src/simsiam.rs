@@ -20,13 +20,15 @@ use burn::tensor::Tensor;
 
 use crate::by_autodiff::by_autodiff;
 use crate::constants::Constant;
-use crate::gathered::{Gathered, spread, unit, variation};
+use crate::gathered::Gathered;
+use crate::normalise::unit;
 use crate::objective::{
     Evaluation, Finding, Layer, Needs, Objective, Predictor, Reading, StepContext, ViewGradients,
     ViewOutputs, Views,
 };
 use crate::prediction;
 use crate::registry::Entry;
+use crate::variation::{spread, variation};
 
 /// `SimSiam`.
 pub(crate) static ENTRY: Entry = Entry {

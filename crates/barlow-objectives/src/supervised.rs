@@ -20,9 +20,10 @@ use burn::tensor::Tensor;
 
 use crate::by_autodiff::by_autodiff;
 use crate::classification::{LinearHead, accuracy, cross_entropy, scores, targets};
-use crate::gathered::{Gathered, gather_numbers, variation};
+use crate::gathered::{Gathered, gather_numbers};
 use crate::objective::{Evaluation, Layer, Objective, StepContext, ViewGradients, ViewOutputs};
 use crate::registry::{Entry, Scope, Unfit};
+use crate::variation::variation;
 
 /// The supervised objective.
 pub(crate) static ENTRY: Entry = Entry {
@@ -117,7 +118,6 @@ impl Objective for Supervised {
 
 #[cfg(test)]
 mod tests {
-    use barlow_nn::collective::SingleRank;
     use barlow_testing::Fixture;
     use burn::tensor::{Device, TensorData};
 
@@ -165,14 +165,8 @@ mod tests {
             let labels: Vec<Option<usize>> =
                 labels.iter().map(|label| label.as_u64().map(|label| label as usize)).collect();
             let ids: Vec<u64> = (0..labels.len() as u64).collect();
-            let context = StepContext {
-                step: 0,
-                total_steps: 1,
-                seed: 0,
-                ids: &ids,
-                labels: &labels,
-                collective: &SingleRank,
-            };
+            let context =
+                StepContext { ids: &ids, labels: &labels, ..StepContext::on_one_rank(0, 1) };
             let evaluation =
                 objective.evaluate(&views.collect::<Vec<_>>(), &context).expect("one rank");
             fixture.assert_close("measure.accuracy", evaluation.measure("accuracy"));

@@ -31,13 +31,15 @@ use burn::tensor::{Tensor, TensorData};
 use crate::by_autodiff::by_autodiff;
 use crate::classification::{best, cross_entropy};
 use crate::constants::{Bounds, Constant, Constants};
-use crate::gathered::{Gathered, direction_variation, unit};
+use crate::gathered::Gathered;
+use crate::normalise::unit;
 use crate::objective::{
     Evaluation, Finding, LARGE, Layer, Objective, Reading, StepContext, Verdict, ViewGradients,
     ViewOutputs,
 };
 use crate::registry::{Entry, Scope};
 use crate::sinkhorn::Plan;
+use crate::variation::direction_variation;
 use queues::Queues;
 
 /// `SwAV`.

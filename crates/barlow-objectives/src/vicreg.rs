@@ -17,13 +17,14 @@ use burn::tensor::Tensor;
 
 use crate::constants::{Bounds, Constant};
 use crate::cross_correlation::{Health, off_diagonal};
-use crate::gathered::{Gathered, variation};
+use crate::gathered::Gathered;
 use crate::objective::{
     Evaluation, Finding, Layer, Needs, Objective, Reading, StepContext, Verdict, ViewGradients,
     ViewOutputs,
 };
 use crate::registry::Entry;
 use crate::standardise::{Standardised, host_sum};
+use crate::variation::variation;
 
 /// `VICReg`.
 pub(crate) static ENTRY: Entry = Entry {
@@ -194,7 +195,6 @@ impl Objective for VicReg {
 
 #[cfg(test)]
 mod tests {
-    use barlow_nn::collective::SingleRank;
     use burn::tensor::Device;
 
     use super::*;
@@ -203,14 +203,7 @@ mod tests {
 
     fn evaluate(embedding: &Tensor<2>) -> Evaluation {
         let view = ViewOutputs { online: Some(embedding.clone()), ..ViewOutputs::default() };
-        let context = StepContext {
-            step: 0,
-            total_steps: 1,
-            seed: 0,
-            ids: &[],
-            labels: &[],
-            collective: &SingleRank,
-        };
+        let context = StepContext::on_one_rank(0, 1);
         OFFICIAL.evaluate(&[view.clone(), view], &context).expect("one rank")
     }
 

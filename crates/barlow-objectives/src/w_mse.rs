@@ -26,13 +26,14 @@ use barlow_random::{Key, Permutation};
 use nalgebra::DMatrix;
 
 use crate::constants::{Bounds, Constant, Constants};
-use crate::gathered::{Gathered, variation};
+use crate::gathered::Gathered;
 use crate::host::{Directions, columns, rows};
 use crate::objective::{
     Evaluation, Finding, Layer, Objective, Reading, StepContext, Verdict, ViewGradients,
     ViewOutputs,
 };
 use crate::registry::{Entry, Scope, Unfit};
+use crate::variation::variation;
 
 use whitening::Whitened;
 

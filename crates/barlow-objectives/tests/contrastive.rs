@@ -1,6 +1,5 @@
 //! What contrastive and predictive objectives say of outputs whose answer is known beforehand.
 
-use barlow_nn::collective::SingleRank;
 use barlow_objectives::{
     ConstantValue, Evaluation, Objective, ObjectiveConfig, ObjectiveError, Reading, Registry,
     Scope, StepContext, Unfit, Verdict, ViewOutputs,
@@ -52,14 +51,7 @@ fn all_kinds(values: Vec<f32>) -> ViewOutputs {
 }
 
 fn evaluate(objective: &dyn Objective, views: &[ViewOutputs]) -> Evaluation {
-    let context = StepContext {
-        step: 0,
-        total_steps: 1,
-        seed: 0,
-        ids: &[],
-        labels: &[],
-        collective: &SingleRank,
-    };
+    let context = StepContext::on_one_rank(0, 1);
     objective.evaluate(views, &context).expect("one rank")
 }
 
@@ -164,14 +156,7 @@ fn a_predictor_of_another_length_is_refused() {
 fn byols_average_slows_down_to_a_stop() {
     let objective = create("byol", &[predictor()]).expect("one that fits");
     let momentum = |step| {
-        let context = StepContext {
-            step,
-            total_steps: 100,
-            seed: 0,
-            ids: &[],
-            labels: &[],
-            collective: &SingleRank,
-        };
+        let context = StepContext::on_one_rank(step, 100);
         objective.target_momentum(&context)
     };
     for (step, expected) in [(0, 0.99), (50, 0.995), (100, 1.0)] {

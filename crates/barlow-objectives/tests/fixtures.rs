@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use barlow_nn::collective::SingleRank;
 use barlow_objectives::{
     Allowed, ConstantValue, Objective, ObjectiveConfig, Registry, Scope, StepContext, ViewOutputs,
 };
@@ -105,14 +104,10 @@ fn deviations(fixture: &Fixture, registry: &Registry) -> Vec<String> {
     let labels = fixture.parameter("labels").as_array().cloned().unwrap_or_default();
     let labels: Vec<Option<usize>> =
         labels.iter().map(|label| label.as_u64().map(|label| label as usize)).collect();
-    let context = StepContext {
-        step: size(fixture, "step").unwrap_or(0) as u64,
-        total_steps: size(fixture, "total_steps").unwrap_or(1) as u64,
-        seed: 0,
-        ids: &ids,
-        labels: &labels,
-        collective: &SingleRank,
-    };
+    let step = |name: &str, default| size(fixture, name).unwrap_or(default) as u64;
+    let (step, total_steps) = (step("step", 0), step("total_steps", 1));
+    let context =
+        StepContext { ids: &ids, labels: &labels, ..StepContext::on_one_rank(step, total_steps) };
     let mut found = computed(&*objective, &views, &context);
     objective.after_step(&views, &context).expect("one rank");
     for (name, value) in objective.state() {

@@ -1,6 +1,5 @@
 //! A predictor of constant rate moves while the schedule still warms up the rest (`SimSiam`).
 
-use barlow_nn::collective::SingleRank;
 use barlow_nn::{EncoderConfig, EncoderName, Precision, ProjectorConfig, Stem};
 use barlow_objectives::{ConstantValue, Layer, ObjectiveConfig, Registry, Scope, StepContext};
 use barlow_testing::fill;
@@ -35,14 +34,7 @@ fn only_the_predictor_moves_at_a_rate_of_zero() {
         Tensor::<4>::from_data(TensorData::new(values, [6, 3, 8, 8]), &device)
     };
     let ids: Vec<u64> = (0..6).collect();
-    let context = StepContext {
-        step: 0,
-        total_steps: 10,
-        seed: 0,
-        ids: &ids,
-        labels: &[],
-        collective: &SingleRank,
-    };
+    let context = StepContext { ids: &ids, ..StepContext::on_one_rank(0, 10) };
     let before = networks.arrays();
     let step = Step::compute(&networks, &*objective, vec![view("a"), view("b")], &context);
     let rate = |rate| Rates { weights: rate, biases_and_norms: rate };

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use barlow_nn::collective::SingleRank;
 use barlow_nn::{EncoderConfig, EncoderName, Precision, ProjectorConfig, Stem, named};
 use barlow_objectives::{BarlowTwins, Layer, Needs, Objective, StepContext};
 use barlow_testing::{Fixture, fill, fill_parameter};
@@ -60,14 +59,7 @@ fn three_steps_match_pytorch() {
     let mut deviations = Vec::new();
     for step in 0..3 {
         let ids: Vec<u64> = (0..8).collect();
-        let context = StepContext {
-            step,
-            total_steps: 3,
-            seed: 0,
-            ids: &ids,
-            labels: &[],
-            collective: &SingleRank,
-        };
+        let context = StepContext { ids: &ids, ..StepContext::on_one_rank(step, 3) };
         let computed =
             Step::compute(&networks, &objective, views(step, &device), &context).expect("one rank");
         assert_eq!(computed.fault, None);

@@ -244,7 +244,7 @@ fn damaged_files_neither_panic_nor_take_more_memory_than_allowed() {
 }
 
 #[test]
-#[ignore = "long: run by hand"]
+#[ignore = "long: CONTRIBUTING.md says how to run it"]
 fn damaged_files_by_the_hundred_thousand() {
     let (bytes, time) = read_damaged(100_000);
     println!("most memory {bytes} bytes, slowest {time:?}");

@@ -387,10 +387,13 @@ values = [
 }
 
 #[test]
-fn every_arm_of_every_named_study_resolves() {
+fn every_arm_of_every_named_study_resolves_and_help_names_them_all() {
     let registry = Registry::default();
+    let help = Playground::barlow().run(&["compare", "--help"]).stdout;
     let mut arms = 0;
     for named in studies::ALL {
+        let mut words = help.split(|c: char| c.is_whitespace() || c == ',');
+        assert!(words.any(|word| word == named.name), "{}", named.name);
         let (study, problems) = Study::read(named.text, studies::recipes());
         assert!(problems.is_empty(), "{}: {problems:?}", named.name);
         assert_eq!(study.seeds, [0, 1, 2], "{}", named.name);

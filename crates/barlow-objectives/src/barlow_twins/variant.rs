@@ -28,12 +28,13 @@ use super::normalization::Normalization;
 use super::{BarlowTwins, ENTRY};
 use crate::constants::Constants;
 use crate::cross_correlation::{CrossCorrelation, Health, Weights, cross_entropies, squares};
-use crate::gathered::{Gathered, variation};
+use crate::gathered::Gathered;
 use crate::objective::{
     Evaluation, Finding, Needs, Objective, Predictor, Reading, StepContext, Target, ViewGradients,
     ViewOutputs, Views,
 };
 use crate::registry::{Scope, Unfit};
+use crate::variation::variation;
 
 /// T, which the paper does not state; `SwAV`'s.
 pub(super) const TEMPERATURE: f64 = 0.1;

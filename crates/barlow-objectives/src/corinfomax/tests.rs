@@ -1,6 +1,5 @@
 //! What is remembered, and health.
 
-use barlow_nn::collective::SingleRank;
 use barlow_testing::fill;
 use burn::tensor::{Device, TensorData};
 
@@ -25,7 +24,7 @@ fn views(step: u64) -> [ViewOutputs; 2] {
 }
 
 fn context(step: u64) -> StepContext<'static> {
-    StepContext { step, total_steps: 10, seed: 0, ids: &[], labels: &[], collective: &SingleRank }
+    StepContext::on_one_rank(step, 10)
 }
 
 fn bits(tensors: &BTreeMap<String, Tensor<2>>) -> Vec<u64> {

@@ -90,14 +90,7 @@ fn step(objective: &mut dyn Objective, ids: &[u64]) {
         ViewOutputs { online: Some(rows), ..ViewOutputs::default() }
     };
     let labels = vec![None; ids.len()];
-    let context = StepContext {
-        step: 0,
-        total_steps: 9,
-        seed: 3,
-        ids,
-        labels: &labels,
-        collective: &SingleRank,
-    };
+    let context = StepContext { seed: 3, ids, labels: &labels, ..StepContext::on_one_rank(0, 9) };
     objective.after_step(&[view(0), view(1)], &context).unwrap();
 }
 

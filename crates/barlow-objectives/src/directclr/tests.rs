@@ -41,14 +41,7 @@ fn entries_beyond_those_compared_have_no_gradient() {
         let online = Tensor::from_data(TensorData::new(values, [6, 5]), &Device::flex());
         ViewOutputs { online: Some(online), ..ViewOutputs::default() }
     });
-    let context = StepContext {
-        step: 0,
-        total_steps: 1,
-        seed: 0,
-        ids: &[],
-        labels: &[],
-        collective: &barlow_nn::collective::SingleRank,
-    };
+    let context = StepContext::on_one_rank(0, 1);
     let found = objective.evaluate(&views, &context).expect("one rank");
     for gradients in found.gradients {
         let gradient: Vec<f64> =

@@ -1,6 +1,5 @@
 //! Values that follow from the formula, and health.
 
-use barlow_nn::collective::SingleRank;
 use barlow_testing::fill;
 use burn::tensor::{Device, TensorData};
 
@@ -12,14 +11,7 @@ fn evaluated(values: [Vec<f32>; 2], delta: f64) -> Evaluation {
         let online = Tensor::from_data(TensorData::new(values, shape), &Device::flex());
         ViewOutputs { online: Some(online), ..ViewOutputs::default() }
     });
-    let context = StepContext {
-        step: 0,
-        total_steps: 1,
-        seed: 0,
-        ids: &[],
-        labels: &[],
-        collective: &SingleRank,
-    };
+    let context = StepContext::on_one_rank(0, 1);
     Imax { delta }.evaluate(&views, &context).expect("one rank")
 }
 

@@ -1,4 +1,3 @@
-use barlow_nn::collective::SingleRank;
 use barlow_testing::{Fixture, data_folder, fill};
 
 use super::*;
@@ -12,7 +11,7 @@ fn matrix(fixture: &Fixture, name: &str) -> Tensor<2> {
 }
 
 fn context(step: u64) -> StepContext<'static> {
-    StepContext { step, total_steps: 10, seed: 7, ids: &[], labels: &[], collective: &SingleRank }
+    StepContext { seed: 7, ..StepContext::on_one_rank(step, 10) }
 }
 
 /// What differs from PyTorch.

@@ -1,6 +1,5 @@
 //! The queue, step by step against `reference/objectives_contrastive.py`, and what is refused.
 
-use barlow_nn::collective::SingleRank;
 use barlow_testing::Fixture;
 
 use super::*;
@@ -28,14 +27,7 @@ fn values(tensor: &Tensor<2>) -> Vec<f64> {
 fn step<R>(keys: Tensor<2>, act: impl FnOnce(&[ViewOutputs], &StepContext) -> R) -> R {
     let views =
         [ViewOutputs::default(), ViewOutputs { target: Some(keys), ..ViewOutputs::default() }];
-    let context = StepContext {
-        step: 0,
-        total_steps: 1,
-        seed: 0,
-        ids: &[],
-        labels: &[],
-        collective: &SingleRank,
-    };
+    let context = StepContext::on_one_rank(0, 1);
     act(&views, &context)
 }
 

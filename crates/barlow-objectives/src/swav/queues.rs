@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Tensor};
 
-use crate::gathered::unit;
+use crate::normalise::unit;
 
 const NAMES: [&str; 2] = ["queue_0", "queue_1"];
 const FILLED: &str = "filled";

@@ -1,6 +1,5 @@
 //! Codes against PyTorch, the order of the queue, frozen prototypes, refusals.
 
-use barlow_nn::collective::SingleRank;
 use barlow_testing::{Fixture, fill};
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -73,16 +72,10 @@ fn step(swav: &mut Swav, name: &str, rows: usize, dim: usize, step: u64) -> [Vec
         views.clone().map(|rows| ViewOutputs { online: Some(rows), ..ViewOutputs::default() });
     let ids: Vec<u64> = (0..rows as u64).collect();
     let labels = vec![None; rows];
-    let context = StepContext {
-        step,
-        total_steps: 9,
-        seed: 3,
-        ids: &ids,
-        labels: &labels,
-        collective: &SingleRank,
-    };
+    let context =
+        StepContext { seed: 3, ids: &ids, labels: &labels, ..StepContext::on_one_rank(step, 9) };
     swav.after_step(&outputs, &context).unwrap();
-    views.map(|rows| values(&crate::gathered::unit(rows)))
+    views.map(|rows| values(&crate::normalise::unit(rows)))
 }
 
 #[test]
@@ -154,14 +147,8 @@ fn equal_embeddings_cost_the_logarithm_of_the_prototypes() {
     // The code of each is 1/K everywhere.
     assert!(swav.codes(0, &rows, 0).iter().all(|code| (code * 3000.0 - 1.0).abs() < 1e-9));
     let ids: Vec<u64> = (0..6).collect();
-    let context = StepContext {
-        step: 0,
-        total_steps: 9,
-        seed: 3,
-        ids: &ids,
-        labels: &[None; 6],
-        collective: &SingleRank,
-    };
+    let context =
+        StepContext { seed: 3, ids: &ids, labels: &[None; 6], ..StepContext::on_one_rank(0, 9) };
     let evaluation = swav.evaluate(&[view.clone(), view], &context).unwrap();
     // ln 3000 is 8.006, and a little more where the prediction is not even: by half the variance of
     // u·c / T, 100 / 512.

@@ -1,6 +1,5 @@
 //! Slices: against PyTorch in f64, their order, and what cannot be whitened.
 
-use barlow_nn::collective::SingleRank;
 use barlow_testing::{Fixture, fill};
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -31,7 +30,7 @@ fn slices_of_a_batch_give_the_loss_and_gradients_of_pytorch() {
 }
 
 fn context(seed: u64, step: u64) -> StepContext<'static> {
-    StepContext { step, total_steps: 10, seed, ids: &[], labels: &[], collective: &SingleRank }
+    StepContext { seed, ..StepContext::on_one_rank(step, 10) }
 }
 
 #[test]

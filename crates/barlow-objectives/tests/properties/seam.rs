@@ -1,6 +1,5 @@
 //! The objective seam and gradients by autodiff.
 
-use barlow_nn::collective::SingleRank;
 use barlow_objectives::{
     BarlowTwins, CrossCorrelationForm, Objective, StepContext, ViewOutputs, by_autodiff,
 };
@@ -54,14 +53,7 @@ fn the_seam_gives_what_the_loss_gives() {
         let expected = objective.loss([a.clone(), b.clone()], CrossCorrelationForm::cheaper(n, d));
         let view = |online| ViewOutputs { online: Some(online), ..ViewOutputs::default() };
         let ids: Vec<u64> = (0..n as u64).collect();
-        let context = StepContext {
-            step: 3,
-            total_steps: 10,
-            seed: 0,
-            ids: &ids,
-            labels: &[],
-            collective: &SingleRank,
-        };
+        let context = StepContext { ids: &ids, ..StepContext::on_one_rank(3, 10) };
         let found = objective.evaluate(&[view(a), view(b)], &context).unwrap();
 
         assert_eq!(found.loss, expected.loss);

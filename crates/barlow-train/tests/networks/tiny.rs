@@ -1,6 +1,5 @@
 //! Networks and views small enough for finite differences.
 
-use barlow_nn::collective::SingleRank;
 use barlow_nn::{EncoderConfig, EncoderName, Precision, ProjectorConfig, Stem};
 use barlow_objectives::{
     ConstantValue, Layer, Needs, Objective, ObjectiveConfig, Registry, Scope, StepContext,
@@ -51,7 +50,7 @@ pub(crate) fn objective(name: &str, constants: &[(&str, ConstantValue)]) -> Box<
 
 /// A step of ten.
 pub(crate) fn context(step: u64) -> StepContext<'static> {
-    StepContext { step, total_steps: 10, seed: 0, ids: &[], labels: &[], collective: &SingleRank }
+    StepContext::on_one_rank(step, 10)
 }
 
 pub(crate) fn values<const D: usize>(tensor: &Tensor<D>) -> Vec<f64> {

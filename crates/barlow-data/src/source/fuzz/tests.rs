@@ -166,7 +166,7 @@ fn mutated_files_are_read_in_bounds_or_refused() {
 }
 
 #[test]
-#[ignore = "long: run by hand"]
+#[ignore = "long: CONTRIBUTING.md says how to run it"]
 fn a_hundred_thousand_mutated_files_are_read_in_bounds_or_refused() {
     for (name, _, read, slowest) in run(100_000) {
         println!("{name}: 100000 inputs, something read of {read}, slowest {slowest:?}");

@@ -59,14 +59,7 @@ fn only_the_plain_form_takes_more_than_two_views() {
 
 #[test]
 fn an_averaged_network_keeps_the_stated_share() {
-    let context = StepContext {
-        step: 5,
-        total_steps: 10,
-        seed: 0,
-        ids: &[],
-        labels: &[],
-        collective: &barlow_nn::collective::SingleRank,
-    };
+    let context = StepContext::on_one_rank(5, 10);
     let yes = ("averaged_target", ConstantValue::Boolean(true));
     let half = ("target_momentum", ConstantValue::Number(0.5));
     let momentum = |constants: &[_]| create(constants, 8).unwrap().target_momentum(&context);

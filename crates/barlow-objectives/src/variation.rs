@@ -1,0 +1,39 @@
+//! How much outputs differ between images: what the health readings of the relatives begin with.
+
+use burn::tensor::Tensor;
+
+use crate::normalise::unit;
+use crate::standardise::host_sum;
+
+/// Share of the rows' power that is not in their mean, 0 to 1, the least of several outputs: the
+/// measure `variation`, 0 where every image gets the same output.
+pub(crate) fn variation(outputs: &[Tensor<2>]) -> f64 {
+    let of = |rows: &Tensor<2>| {
+        let mean = rows.clone().mean_dim(0);
+        let centred = rows.clone() - mean.clone();
+        let spread = host_sum(&(centred.clone() * centred).mean_dim(0));
+        let power = spread + host_sum(&(mean.clone() * mean));
+        if power > 0.0 { spread / power } else { 0.0 }
+    };
+    outputs.iter().map(of).fold(f64::INFINITY, f64::min)
+}
+
+/// [`variation`] of the rows' directions, for losses that do not see lengths.
+pub(crate) fn direction_variation(outputs: &[Tensor<2>]) -> f64 {
+    variation(&outputs.iter().cloned().map(unit).collect::<Vec<_>>())
+}
+
+/// How far directions deviate between images, as a share of what independent dimensions do, the least
+/// of several outputs: the measure `spread`, the mean over dimensions of the deviation of unit rows,
+/// times `sqrt(d)`. 1 where dimensions are independent and centred, 0 where all rows point the same
+/// way, whatever their lengths (Chen and He, 2020, figure 2).
+pub(crate) fn spread(outputs: &[Tensor<2>]) -> f64 {
+    let of = |rows: &Tensor<2>| {
+        let directions = unit(rows.clone());
+        let centred = directions.clone() - directions.mean_dim(0);
+        let deviations = (centred.clone() * centred).mean_dim(0).sqrt();
+        let d = deviations.dims()[1] as f64;
+        host_sum(&deviations) / d.sqrt()
+    };
+    outputs.iter().map(of).fold(f64::INFINITY, f64::min)
+}
