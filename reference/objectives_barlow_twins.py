@@ -4,7 +4,7 @@ With A and B the normalised outputs of two views and C = A^T B / n:
 
     loss = invariance_weight * sum_i (C_ii - 1)^2 + lambda * redundancy
 
-Barlow Twins: paper, section 2 and the ablations of tables 2 to 6 (normalisation, loss, asymmetry).
+Barlow Twins: paper, section 2 and the ablations of tables 5 and 6 (normalisation, loss, asymmetry).
 HSIC: yaohungt/Barlow-Twins-HSIC, main.py and model.py. Mixed: wgcban/mix-bt, main.py.
 """
 

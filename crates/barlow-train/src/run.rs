@@ -27,7 +27,7 @@ use crate::run_directory::{Ending, RunDirectory};
 use crate::settings::Settings;
 pub use error::TrainError;
 use prepared::Prepared;
-pub use prepared::loader;
+pub use prepared::{loader, objective};
 pub use state::RestoreError;
 use trainer::Trainer;
 

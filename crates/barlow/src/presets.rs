@@ -25,14 +25,15 @@ const FASHION_MNIST: Preset = preset!("fashion-mnist");
 const SMALL_DATA: Preset = preset!("small-data");
 const CIFAR: Preset = preset!("cifar");
 
-/// Every preset, from the quickest; then the published recipes of other objectives for CIFAR.
-pub static ALL: [Preset; 18] = [
+/// Every preset, from the quickest; then the published recipes of other objectives.
+pub static ALL: [Preset; 19] = [
     QUICK,
     FASHION_MNIST,
     SMALL_DATA,
     CIFAR,
     preset!("imagenet-300"),
     preset!("imagenet"),
+    preset!("imagenet-directclr"),
     preset!("cifar-byol"),
     preset!("cifar-corinfomax"),
     preset!("cifar-deepcluster"),

@@ -107,6 +107,7 @@ pub fn resolve(typed: &TypedSettings, registry: &Registry) -> Result<Resolution,
     let objective = layers.text(vocabulary::NAME).and_then(|name| registry.find(name));
     if let Some(entry) = objective {
         layers.settle_constants(entry, &mut problems);
+        vocabulary.suggest_for(entry, &mut problems);
     }
     let judged = layers.judge(&registry.names(), &mut problems);
     if !problems.iter().any(Problem::hides_values) {

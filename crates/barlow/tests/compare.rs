@@ -255,6 +255,22 @@ fn a_preset_leaves_the_sizing_out_and_other_images_the_probe() {
 }
 
 #[test]
+fn images_that_an_objective_cannot_work_with_are_refused_before_anything_is_written() {
+    let arm =
+        "[[arm]]\nname = \"sela\"\nset = { objective.name = \"sela\", objective.clusters = 70 }\n";
+    let playground = playground(&format!("{STUDY}{arm}"));
+    let expected = "`objective.clusters` is 70, more than the 64 images to label";
+    let studied = playground.run(&["compare", "study.toml", "--out", "out"]);
+    studied.assert(1, &["arm `sela`", expected]);
+    let others = ["compare", "study.toml", "--only", "usual", "--dry-run"];
+    playground.run(&others).assert(0, &[]);
+    let run = ["pretrain", "--data", "synthetic:64", "--objective", "sela", "--batch-size", "16"];
+    let run = [&run[..], &["--set", "objective.clusters=70", "--out", "out"]].concat();
+    playground.run(&run).assert(1, &[expected]);
+    assert!(!playground.path("out").exists());
+}
+
+#[test]
 fn a_reference_has_an_objective_of_its_own() {
     let reference = "[[reference]]\nname = \"ceiling\"\nlike = \"supervised\"\n";
     let playground = playground(&format!("{STUDY}{reference}"));
@@ -305,7 +321,7 @@ set = { encoder.width = 0 }
         "line 2: key `titel` is unknown, expected one of `title`",
         "line 1: the study has no `title`",
         "line 6: key `train.seed` is not an arm's",
-        "key `objective.lambd` (`1`, from `study.toml` line 9) is unknown",
+        "key `objective.lambd` (`1`, from `study.toml` line 9) is unknown (arm `a`)",
         "did you mean `objective.lambda`?",
         "key `encoder.width` is `0` (from `study.toml` line 12), expected an integer from 1",
     ];
@@ -322,7 +338,7 @@ fn options_that_make_no_sense_are_wrong_usage() {
         (&["compare", "study.toml", "--only", "non"], &["`usual`, `none`", "did you mean `none`?"]),
         (&["compare", "study.toml", "--seeds", "1,1"], &["`--seeds` has 1 twice"]),
         (&["compare", "study.toml", "--set", "objective.lambda=1"], &["arms of the study differ"]),
-        (&["compare", "study.toml", "--set", "train.seed=1"], &["several seeds"]),
+        (&["compare", "study.toml", "--set", "train.seed=1"], &["each run has a seed of its own"]),
         (&["compare", "study.toml", "--set", "train.sed=1"], &["did you mean `train.seed`?"]),
         (&["compare", "study.toml", "--preset", "quik"], &["did you mean `quick`?"]),
         (&["compare", "study.toml", "--data", "synthetic:x"], &["synthetic[:N[:SEED]]"]),

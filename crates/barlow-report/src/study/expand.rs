@@ -110,18 +110,17 @@ fn block<'a>(
             })
             .collect();
         let with_x = values.iter().filter(|value| value.x.is_some()).count();
-        let problem = |what: &str| StudyProblem::Value {
-            line: place.line,
-            key: format!("axis {name}"),
-            value: format!("{with_x} of {} values with `x`", values.len()),
-            expected: what.to_owned(),
-        };
+        let axis = || (place.line, name.clone());
         if values.is_empty() {
-            page.problems.push(problem("at least one value in `values`"));
+            let (line, name) = axis();
+            let what = format!("axis `{name}`");
+            page.problems.push(StudyProblem::Missing { line, what, key: "values" });
         } else if with_x > 0 && has_x {
-            page.problems.push(problem("one axis with `x` at most"));
+            let (line, axis) = axis();
+            page.problems.push(StudyProblem::SecondX { line, axis });
         } else if with_x > 0 && with_x < values.len() {
-            page.problems.push(problem("`x` on all values or on none"));
+            let ((line, axis), of) = (axis(), values.len());
+            page.problems.push(StudyProblem::SomeX { line, axis, with_x, of });
         }
         one_baseline(page, &values);
         if with_x > 0 {

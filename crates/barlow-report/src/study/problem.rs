@@ -60,8 +60,32 @@ pub enum StudyProblem {
         /// Its name.
         name: String,
     },
+    /// Two axes of one product with places in a plot.
+    #[error("line {line}: axis `{axis}` is a second one with `x`, expected one at most")]
+    SecondX {
+        /// Where the second one stands.
+        line: usize,
+        /// Its name.
+        axis: String,
+    },
+    /// An axis some of whose values have a place in a plot.
+    #[error(
+        "line {line}: axis `{axis}` has `x` on {with_x} of {of} values, expected on all or on none"
+    )]
+    SomeX {
+        /// Where the axis stands.
+        line: usize,
+        /// Its name.
+        axis: String,
+        /// Values that have one.
+        with_x: usize,
+        /// Values.
+        of: usize,
+    },
     /// A paper's number for an arm that is not there.
-    #[error("line {line}: there is no arm `{name}`; there are {known}")]
+    #[error(
+        "line {line}: a number of the paper is for arm `{name}`, which is not there; there are {known}"
+    )]
     NoSuchArm {
         /// Where.
         line: usize,

@@ -80,13 +80,7 @@ impl<'a> Page<'a> {
     }
 
     fn refuse(&mut self, line: usize, key: &str, value: &DeValue<'_>, expected: &str) {
-        let value = match value {
-            DeValue::String(text) => format!("`{}`", text.escape_debug()),
-            DeValue::Integer(number) => format!("`{number}`"),
-            DeValue::Float(number) => format!("`{number}`"),
-            DeValue::Boolean(is) => format!("`{is}`"),
-            other => format!("of the kind {}", other.type_str()),
-        };
+        let value = format!("`{}`", shown(value));
         let (key, expected) = (key.to_owned(), expected.to_owned());
         self.problems.push(StudyProblem::Value { line, key, value, expected });
     }
@@ -209,8 +203,24 @@ impl<'a> Page<'a> {
     }
 }
 
+/// A value on one line, texts without quotes.
+fn shown(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => text.escape_debug().to_string(),
+        DeValue::Integer(number) => number.to_string(),
+        DeValue::Float(number) => number.to_string(),
+        DeValue::Boolean(is) => is.to_string(),
+        DeValue::Datetime(time) => time.to_string(),
+        DeValue::Array(items) => {
+            let items: Vec<String> = items.iter().map(|item| shown(item.get_ref())).collect();
+            format!("[{}]", items.join(", "))
+        }
+        DeValue::Table(_) => "{ ... }".to_owned(),
+    }
+}
+
 /// What [`number`] takes, in words that follow "expected".
-const NUMBER: &str = "a number, 0 or of a size from 1e-12 to 1e12";
+const NUMBER: &str = "a number without quotes, 0 or of a size from 1e-12 to 1e12";
 
 /// A number that a plot can show beside any other.
 fn number(value: &DeValue<'_>) -> Option<f64> {

@@ -194,14 +194,14 @@ c = 71.4
         "line 2: key `titel` is unknown, expected one of `title`, `claim`",
         "line 1: the study has no `title`",
         "line 3: key `claim` is `3`, expected a text in quotes",
-        "line 4: key `seeds` is of the kind array, expected different whole numbers from 0",
-        "line 14: key `axis w` is 1 of 2 values with `x`, expected `x` on all values or on none",
+        "line 4: key `seeds` is `[0, 0]`, expected different whole numbers from 0",
+        "line 14: axis `w` has `x` on 1 of 2 values, expected on all or on none",
         "line 6: key `name` is `../a`, expected a name of letters",
         "line 7: key `set` is `4`, expected a table of keys",
-        "line 10: key `x` is `inf`, expected a number, 0 or of a size",
+        "line 10: key `x` is `inf`, expected a number without quotes, 0 or of a size",
         "line 13: key `like` is `moco`, expected an arm of the study `methods`",
         "line 11: there is another arm `B`",
-        "line 18: there is no arm `c`; there are `1`, `2`, `b`",
+        "line 18: a number of the paper is for arm `c`, which is not there; there are `1`, `2`, `b`",
     ];
     assert_eq!(found.len(), expected.len(), "{found:#?}");
     for (found, expected) in found.iter().zip(expected) {

@@ -7,7 +7,7 @@ use barlow_data::source::Source;
 use barlow_data::views::ViewPipeline;
 use barlow_nn::Precision;
 use barlow_nn::encoder_file::{self, EncoderFacts};
-use barlow_objectives::{Layer, ObjectiveError, Scope};
+use barlow_objectives::{Layer, Objective, ObjectiveError, Registry, Scope};
 use burn::tensor::Device;
 
 use super::state::State;
@@ -46,21 +46,10 @@ impl Prepared {
 
         let device = run.device.clone().autodiff();
         let encoder = encoder.config(data.channels);
-        let (name, registry) = (&run.settings.objective.name, run.registry);
-        // A name that is unknown is an error where the objective is made.
-        let layer = registry.find(name).map_or(Layer::default(), |entry| entry.layer);
+        let layer = layer(run.settings, run.registry);
         let dim = output_dim(&encoder, projector, layer);
-        let scope = Scope {
-            dim,
-            batch_size: train.batch_size,
-            images: run.source.len(),
-            classes: run.source.classes().len(),
-            seed: train.seed,
-            device: &run.device,
-        };
-        let objective = registry.create(&run.settings.objective, &scope)?;
+        let objective = objective(run.settings, &*run.source, run.registry, &run.device)?;
         let needs = objective.needs();
-        needs.check_views(run.pipeline.views()).map_err(ObjectiveError::from)?;
         let precision = Precision::of(&train.precision, &run.device);
         let mut networks =
             Networks::new(&encoder, projector, (layer, &needs), train.seed, &device, precision);
@@ -145,4 +134,35 @@ pub fn loader(
         max_bad_image_fraction: settings.data.max_bad_image_fraction,
     };
     Loader::new(Arc::clone(source), Arc::clone(pipeline), config)
+}
+
+/// Which output the objective reads.
+fn layer(settings: &Settings, registry: &Registry) -> Layer {
+    // A name that is unknown is an error where the objective is made.
+    registry.find(&settings.objective.name).map_or(Layer::default(), |entry| entry.layer)
+}
+
+/// The objective of a run over these images, before its first step; asked for before a run directory
+/// is made, it tells whether the two fit.
+///
+/// # Errors
+/// If it is unknown or cannot work with these images, views and networks.
+pub fn objective(
+    settings: &Settings,
+    source: &dyn Source,
+    registry: &Registry,
+    device: &Device,
+) -> Result<Box<dyn Objective>, ObjectiveError> {
+    let Settings { data, encoder, projector, train, views, .. } = settings;
+    let scope = Scope {
+        dim: output_dim(&encoder.config(data.channels), projector, layer(settings, registry)),
+        batch_size: train.batch_size,
+        images: source.len(),
+        classes: source.classes().len(),
+        seed: train.seed,
+        device,
+    };
+    let objective = registry.create(&settings.objective, &scope)?;
+    objective.needs().check_views(views.distributions().len())?;
+    Ok(objective)
 }

@@ -11,7 +11,7 @@ use crate::settings::{TypedOption, TypedSettings};
 #[command(next_help_heading = "Configuration")]
 pub struct ConfigurationOptions {
     /// Named configuration: quick, fashion-mnist, small-data, cifar, imagenet-300, imagenet, or the
-    /// published recipe of another objective for CIFAR: cifar-simclr, cifar-byol, ...
+    /// published recipe of another objective: cifar-simclr, cifar-byol, ..., imagenet-directclr
     /// [default: chosen by the images]
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,

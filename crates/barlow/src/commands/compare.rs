@@ -44,12 +44,13 @@ pub fn compare(arguments: &CompareArguments, registry: &Registry) -> anyhow::Res
     let is_done =
         |run: &PlannedRun| results::record(&plan, &plan.arm(run).name, run.seed).has_result();
     if arguments.dry_run {
-        dry_run::print(&plan, &plan.pairs()?, arguments.json)?;
+        dry_run::print(&plan, &plan.pairs(registry)?, arguments.json)?;
         return Ok(Exit::Done);
     }
     if !runs.iter().all(is_done) {
-        // Images that are not there are said once, and not by every run; a study that is done needs none.
-        plan.pairs()?;
+        // Images that are not there, or that an objective cannot work with, are said once and not by every
+        // run; a study that is done needs none.
+        plan.pairs(registry)?;
     }
     let interrupt = Interrupt::install().context("signals cannot be caught")?;
     let folder = &plan.out;
@@ -117,7 +118,7 @@ fn train(
 ) -> anyhow::Result<End> {
     let folder = plan.folder(run);
     let earlier = Earlier::read(&folder)?;
-    let checked = CheckedRun::new(plan.resolution(run), earlier.as_ref())?;
+    let checked = CheckedRun::new(plan.resolution(run), earlier.as_ref(), registry)?;
     let directory = checked.open(&folder, OpenMode::Resume, registry)?;
     Ok(checked.train(&directory, registry, interrupt)?.end)
 }

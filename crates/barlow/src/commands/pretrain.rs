@@ -30,7 +30,7 @@ pub fn pretrain(arguments: &PretrainArguments, registry: &Registry) -> anyhow::R
     for note in &resolution.notes {
         output::message(note);
     }
-    let run = CheckedRun::new(resolution, earlier.as_ref())?;
+    let run = CheckedRun::new(resolution, earlier.as_ref(), registry)?;
     let path = match &arguments.out {
         Some(path) => path.clone(),
         None => first_free(Path::new("runs"), run.preset())?,

@@ -64,16 +64,12 @@ impl Layers {
         self.given.retain(|key, given| {
             let is_known = constant_name(key).is_none_or(|name| entry.constant(name).is_some());
             if !is_known {
-                problems.push(Problem::Value {
+                problems.push(Problem::ForeignConstant {
                     key: key.clone(),
                     value: given.shown.clone(),
                     origin: given.origin.clone(),
-                    allowed: format!(
-                        "a constant of objective `{}`: {}",
-                        entry.name,
-                        in_words(entry)
-                    ),
-                    hint: None,
+                    objective: entry.name,
+                    constants: in_words(entry),
                 });
             }
             is_known

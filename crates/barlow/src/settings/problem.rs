@@ -38,6 +38,22 @@ pub enum Problem {
         /// More about it.
         hint: Option<String>,
     },
+    /// A constant that the objective does not have, but another has.
+    #[error(
+        "key `{key}` ({value}, {origin}) is no constant of objective `{objective}`, whose are: {constants}"
+    )]
+    ForeignConstant {
+        /// The key.
+        key: String,
+        /// Its value, as given.
+        value: String,
+        /// Where it was given.
+        origin: Origin,
+        /// The objective.
+        objective: &'static str,
+        /// The keys of its constants.
+        constants: String,
+    },
     /// Two options that set one key to different values.
     #[error("key `{key}` is both {first} ({first_origin}) and {second} ({second_origin})")]
     Contradiction {

@@ -60,6 +60,20 @@ impl Vocabulary {
         let nearest = nearest.map(str::to_owned);
         Problem::UnknownKey { key: key.to_owned(), value, origin, nearest }
     }
+
+    /// Lets unknown keys resemble no constant that the objective does not have.
+    pub(super) fn suggest_for(&self, entry: &Entry, problems: &mut [Problem]) {
+        let is_one = |name: &str| constant_name(name).is_none_or(|c| entry.constant(c).is_some());
+        let names = self.keys.iter().map(|key| key.name.as_str()).filter(|name| is_one(name));
+        for problem in problems {
+            if let Problem::UnknownKey { key, nearest: found, .. } = problem {
+                // What was meant as a constant is not the name, which its section makes alike.
+                let is_constant = constant_name(key).is_some();
+                let names = names.clone().filter(|&name| !is_constant || name != NAME);
+                *found = nearest(key, names).map(str::to_owned);
+            }
+        }
+    }
 }
 
 /// The name of a constant, if a key is one's.

@@ -98,7 +98,7 @@ pub(super) fn print(plan: &Plan, pairs: &[u64], as_json: bool) -> anyhow::Result
     text.push(match total {
         _ if runs_left == 0 => "nothing is left to do".to_owned(),
         Some(seconds) => {
-            let by = if rate.is_some() { "" } else { ", as the study's author measured" };
+            let by = if rate.is_some() { "" } else { ", as the study states" };
             format!("{runs_left} runs left, about {}{by}", duration(seconds))
         }
         None => format!("{runs_left} runs left; their cost is unknown before the first is done"),

@@ -3,11 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
+use barlow_data::source::Source;
 use barlow_objectives::Registry;
 use barlow_report::{Arm, Setting, Study};
+use barlow_train::run::objective;
 use barlow_train::settings::Settings;
+use burn::tensor::Device;
 
 use super::problems::Problems;
 use crate::arguments::CompareArguments;
@@ -57,7 +61,7 @@ impl Plan {
     pub(super) fn new(arguments: &CompareArguments, registry: &Registry) -> anyhow::Result<Self> {
         let (name, path, text) = open(&arguments.study)?;
         let (mut study, found) = Study::read(&text, studies::recipes());
-        let mut problems = Problems::new(path);
+        let mut problems = Problems::new(&arguments.study, path);
         problems.add_of_study(&found);
         if !arguments.seeds.is_empty() {
             study.seeds.clone_from(&arguments.seeds);
@@ -65,6 +69,7 @@ impl Plan {
         let mut resolutions = Vec::new();
         for arm in &study.arms {
             let (typed, settings) = typed(&study, arm, arguments);
+            problems.count_arm();
             for setting in settings.iter().filter(|setting| setting.key == SEED) {
                 problems.add_seed(setting);
             }
@@ -73,7 +78,7 @@ impl Plan {
                 Err(found) => {
                     let typed_too = |setting: &&Setting| !sets(arguments, &setting.key);
                     let settings: Vec<&Setting> = settings.iter().filter(typed_too).collect();
-                    problems.add_of_settings(found, &settings);
+                    problems.add_of_settings(&arm.name, found, &settings);
                 }
             }
         }
@@ -145,19 +150,23 @@ impl Plan {
     /// Image pairs in a run of each arm; each source is opened once.
     ///
     /// # Errors
-    /// If one cannot be opened.
-    pub(super) fn pairs(&self) -> anyhow::Result<Vec<u64>> {
-        let mut counted: BTreeMap<String, usize> = BTreeMap::new();
+    /// If one cannot be opened, or an arm that is to run has an objective that cannot work with it.
+    pub(super) fn pairs(&self, registry: &Registry) -> anyhow::Result<Vec<u64>> {
+        let mut opened: BTreeMap<String, Arc<dyn Source>> = BTreeMap::new();
         let mut pairs = Vec::new();
-        for (_, settings) in self.arms() {
-            let (source, options) = (&settings.data.source, images::options(settings));
-            let key = format!("{source} {options:?}");
-            let images = match counted.get(&key) {
-                Some(&images) => images,
-                None => images::open(source, &options)?.len(),
+        for (index, (arm, settings)) in self.arms().enumerate() {
+            let (spec, options) = (&settings.data.source, images::options(settings));
+            let key = format!("{spec} {options:?}");
+            let source = match opened.get(&key) {
+                Some(source) => Arc::clone(source),
+                None => images::open(spec, &options)?,
             };
-            counted.insert(key, images);
-            let steps = images / settings.train.batch_size;
+            if self.chosen.contains(&index) {
+                objective(settings, &*source, registry, &Device::flex())
+                    .with_context(|| format!("arm `{}`", arm.name))?;
+            }
+            let steps = source.len() / settings.train.batch_size;
+            opened.insert(key, source);
             pairs.push((steps * settings.train.batch_size) as u64 * settings.schedule.epochs);
         }
         Ok(pairs)
@@ -283,7 +292,12 @@ fn typed(study: &Study, arm: &Arm, arguments: &CompareArguments) -> (TypedSettin
 fn refuse_options(study: &Study, arguments: &CompareArguments) -> anyhow::Result<()> {
     for key in arguments.set.iter().filter_map(|text| typed_key(text)) {
         if key == SEED {
-            bail!(Usage::new(format!("`--set {SEED}`: a study has several seeds")).hint("--seeds"));
+            bail!(
+                Usage::new(format!(
+                    "`--set {SEED}` is not possible: each run has a seed of its own"
+                ))
+                .hint("choose them with `--seeds 0,1,2`")
+            );
         }
         let is_stated = |setting: &Setting| {
             setting.key == key && (!setting.is_sizing || keeps_sizing(arguments))

@@ -7,51 +7,99 @@ use barlow_report::{Setting, StudyProblem};
 use crate::exit::Usage;
 use crate::settings::{Origin, Problem, SettingsProblems};
 
+/// Most arms that a message names.
+const MOST_NAMED: usize = 3;
+
 /// Problems as they are found, each once.
 #[derive(Debug)]
 pub(super) struct Problems {
+    /// The study as typed.
+    study: String,
+    /// Its file.
     path: PathBuf,
-    lines: Vec<String>,
+    lines: Vec<Line>,
+    /// Arms that were judged.
+    arms: usize,
+}
+
+/// A problem, and whose it is.
+#[derive(Debug)]
+struct Line {
+    text: String,
+    hint: String,
+    /// The arms that have it; none where it is the study's.
+    arms: Vec<String>,
 }
 
 impl Problems {
-    /// None yet; `path` is what messages call the study.
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, lines: Vec::new() }
+    /// None yet; `study` is what was typed, `path` what messages call its file.
+    pub(super) fn new(study: &str, path: PathBuf) -> Self {
+        Self { study: study.to_owned(), path, lines: Vec::new(), arms: 0 }
     }
 
     /// Problems of the study's form.
     pub(super) fn add_of_study(&mut self, problems: &[StudyProblem]) {
-        self.lines.extend(problems.iter().map(ToString::to_string));
+        for problem in problems {
+            self.add(None, problem.to_string(), String::new());
+        }
     }
 
     /// A seed where there is no place for one.
     pub(super) fn add_seed(&mut self, setting: &Setting) {
         let Setting { key, line, .. } = setting;
-        self.add(format!("line {line}: key `{key}` is not an arm's: a study has `seeds`"));
+        let text = format!("line {line}: key `{key}` is not an arm's: a study has `seeds`");
+        self.add(None, text, String::new());
     }
 
     /// Problems of an arm's settings; `settings` are those that the study states, and the last of a
     /// key is the one that counts.
-    pub(super) fn add_of_settings(&mut self, problems: SettingsProblems, settings: &[&Setting]) {
+    pub(super) fn add_of_settings(
+        &mut self,
+        arm: &str,
+        problems: SettingsProblems,
+        settings: &[&Setting],
+    ) {
         for mut problem in problems.problems {
-            if let Problem::UnknownKey { key, origin, .. } | Problem::Value { key, origin, .. } =
-                &mut problem
+            if let Problem::UnknownKey { key, origin, .. }
+            | Problem::ForeignConstant { key, origin, .. }
+            | Problem::Value { key, origin, .. } = &mut problem
                 && let Some(setting) = settings.iter().rev().find(|setting| setting.key == *key)
                 && *origin == Origin::Set
             {
                 *origin = Origin::File { path: self.path.clone(), line: setting.line };
             }
             let hint = problem.hint().map(|hint| format!("\n    hint: {hint}"));
-            self.add(format!("{problem}{}", hint.unwrap_or_default()));
+            self.add(Some(arm), problem.to_string(), hint.unwrap_or_default());
         }
     }
 
-    /// Adds a problem that arms share once only.
-    fn add(&mut self, line: String) {
-        if !self.lines.contains(&line) {
-            self.lines.push(line);
+    /// Notes that an arm was judged.
+    pub(super) fn count_arm(&mut self) {
+        self.arms += 1;
+    }
+
+    /// Adds a problem; one that arms share is told once.
+    fn add(&mut self, arm: Option<&str>, text: String, hint: String) {
+        let same = self.lines.iter().position(|line| line.text == text);
+        let index = same.unwrap_or_else(|| {
+            self.lines.push(Line { text, hint, arms: Vec::new() });
+            self.lines.len() - 1
+        });
+        self.lines[index].arms.extend(arm.map(str::to_owned));
+    }
+
+    /// A problem with its arms, where others do not have it.
+    fn in_words(&self, line: &Line) -> String {
+        let Line { text, hint, arms } = line;
+        if arms.is_empty() || arms.len() == self.arms {
+            return format!("{text}{hint}");
         }
+        let named: Vec<String> =
+            arms.iter().take(MOST_NAMED).map(|arm| format!("`{}`", arm.escape_debug())).collect();
+        let more = arms.len() - named.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let noun = if arms.len() == 1 { "arm" } else { "arms" };
+        format!("{text} ({noun} {}{more}){hint}", named.join(", "))
     }
 
     /// # Errors
@@ -62,7 +110,8 @@ impl Problems {
             1 => "a problem".to_owned(),
             count => format!("{count} problems"),
         };
-        let lines = self.lines.join("\n  ");
-        Err(Usage::new(format!("the study `{}` has {count}\n  {lines}", self.path.display())))
+        let lines: Vec<String> = self.lines.iter().map(|line| self.in_words(line)).collect();
+        let lines = lines.join("\n  ");
+        Err(Usage::new(format!("the study `{}` has {count}\n  {lines}", self.study.escape_debug())))
     }
 }

@@ -1,5 +1,6 @@
 //! What an arm's numbers mean, in words, from its settings alone.
 
+use barlow_data::views::PixelShuffle;
 use barlow_nn::ProjectorConfig;
 use barlow_report::ArmFacts;
 use barlow_train::settings::{ProbeSettings, Settings};
@@ -43,9 +44,11 @@ fn protocol(settings: &Settings) -> String {
     } else {
         format!("{some} of `{test}` against {some} of `{bank}`")
     };
+    let is_shuffled = views.distributions().iter().any(|view| view.shuffle != PixelShuffle::None);
+    let shuffled = if is_shuffled { ", all their pixels moved by one permutation" } else { "" };
     format!(
-        "k-NN (k {k}, temperature {temperature}, cosine) of the representation, {judged}, after \
-         {trained}"
+        "k-NN (k {k}, temperature {temperature}, cosine) of the representation, {judged}{shuffled}, \
+         after {trained}"
     )
 }
 
@@ -103,6 +106,8 @@ mod tests {
         );
         settings.probe.test = "synthetic:100:1".to_owned();
         settings.probe.max_images = 0;
+        settings.views.b.shuffle = PixelShuffle::Fresh;
+        assert!(protocol(&settings).contains(", all their pixels moved by one permutation, after"));
         assert!(protocol(&settings).contains("all images of `synthetic:100:1` against all images"));
     }
 }

@@ -11,7 +11,7 @@ use barlow_nn::collective::SingleRank;
 use barlow_objectives::Registry;
 use barlow_train::interrupt::Interrupt;
 use barlow_train::probe::Probe;
-use barlow_train::run::{Outcome, Run, loader, train};
+use barlow_train::run::{Outcome, Run, loader, objective, train};
 use barlow_train::run_directory::{OpenMode, RunDirectory, RunState};
 use barlow_train::settings::Settings;
 use barlow_weights::tensor_file::Tensors;
@@ -82,9 +82,13 @@ impl CheckedRun {
     /// Opens the images and settles what only they and the machine can tell.
     ///
     /// # Errors
-    /// If they cannot be used, do not fit the settings or the machine's memory, or an earlier run
-    /// had other settings.
-    pub(crate) fn new(resolution: Resolution, earlier: Option<&Earlier>) -> anyhow::Result<Self> {
+    /// If they cannot be used, do not fit the settings, the objective or the machine's memory, or an
+    /// earlier run had other settings.
+    pub(crate) fn new(
+        resolution: Resolution,
+        earlier: Option<&Earlier>,
+        registry: &Registry,
+    ) -> anyhow::Result<Self> {
         let Resolution { mut settings, preset, .. } = resolution;
         let source = images::open(&settings.data.source, &images::options(&settings))?;
         let source = images::cached(&settings, source)?;
@@ -105,6 +109,7 @@ impl CheckedRun {
         let machine = doctor::examine();
         refuse_beyond_memory(&settings, &machine)?;
         loader(&settings, &source, &pipeline)?;
+        objective(&settings, &*source, registry, &device.open())?;
         let has_begun = earlier.is_some_and(Earlier::has_checkpoint);
         let initial = if has_begun { None } else { initial(&settings)? };
         let environment = environment(&device, &machine);

@@ -98,8 +98,8 @@ fn constants_are_written_with_their_help_and_read_back() {
 fn a_constant_of_another_objective_is_refused_with_those_that_there_are() {
     let typed = set(&["objective.name=contrast", "objective.lambda=0.1"]);
     let text = resolve(&typed, &registry()).unwrap_err().to_string();
-    let expected = "key `objective.lambda` is `0.1` (from `--set`), expected a constant of \
-                    objective `contrast`: `objective.temperature`, `objective.predictor`";
+    let expected = "key `objective.lambda` (`0.1`, from `--set`) is no constant of objective \
+                    `contrast`, whose are: `objective.temperature`, `objective.predictor`";
     assert!(text.contains(expected), "{text}");
 }
 
