@@ -113,8 +113,8 @@ pub fn resolve(typed: &TypedSettings, registry: &Registry) -> Result<Resolution,
     if !problems.iter().any(Problem::hides_values) {
         rules::check(&judged, &mut problems);
     }
-    if problems.is_empty() {
-        problems.extend(rules::objective(&judged, registry));
+    if judged.suffices_for_objective() {
+        rules::objective(&judged, registry, &mut problems);
     }
     if !problems.is_empty() {
         return Err(SettingsProblems { problems });

@@ -21,7 +21,8 @@ impl Report {
             let of = if several { format!(" of {}", arms.join(", ")) } else { String::new() };
             lines.push(format!("Protocol{of}: {}.", on_one_line(protocol)));
         }
-        for (what, text) in [("Differs from the paper", &self.differs), ("Source", &self.source)] {
+        let differs = if self.has_paper() { "Differs from the paper" } else { "Mind" };
+        for (what, text) in [(differs, &self.differs), ("Source", &self.source)] {
             if let Some(text) = text {
                 lines.extend([String::new(), format!("{what}: {}.", escaped(text))]);
             }

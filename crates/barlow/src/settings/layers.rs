@@ -186,6 +186,11 @@ impl Judged<'_> {
         self.values.get(key)?.as_array()?.iter().map(Value::as_float).collect()
     }
 
+    /// Whether this key's value is right by itself.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.values.contains_key(key)
+    }
+
     /// The problem that a value does not fit the others.
     pub(super) fn problem(&self, key: &str, allowed: String, hint: Option<&str>) -> Problem {
         let given = &self.layers.given[key];
@@ -196,6 +201,17 @@ impl Judged<'_> {
             allowed,
             hint: hint.map(str::to_owned),
         }
+    }
+
+    /// Whether no value is missing but numbers and widths among the objective's constants, which then
+    /// have their defaults.
+    pub(super) fn suffices_for_objective(&self) -> bool {
+        let has_default = |key: &Key| {
+            constant_name(&key.name).is_some()
+                && matches!(key.kind, Kind::Number(_) | Kind::Integer { .. } | Kind::Widths { .. })
+        };
+        let mut keys = keys().iter().chain(&self.layers.constants);
+        keys.all(|key| self.values.contains_key(&key.name) || has_default(key))
     }
 
     /// The settings, when no value is missing.

@@ -7,6 +7,7 @@ use burn::tensor::Device;
 
 use super::layers::Judged;
 use super::problem::Problem;
+use super::vocabulary::constant_name;
 
 /// Adds every disagreement between values that are right by themselves.
 pub(super) fn check(judged: &Judged<'_>, problems: &mut Vec<Problem>) {
@@ -26,11 +27,11 @@ pub(super) fn check(judged: &Judged<'_>, problems: &mut Vec<Problem>) {
     );
 }
 
-/// Whether the objective can work with these networks and batches; what only the images can tell is
-/// left to the run.
-pub(super) fn objective(judged: &Judged<'_>, registry: &Registry) -> Option<Problem> {
+/// Adds what the objective cannot work with of networks, batches and its own constants; what only the
+/// images can tell is left to the run.
+pub(super) fn objective(judged: &Judged<'_>, registry: &Registry, problems: &mut Vec<Problem>) {
     let settings = judged.settings();
-    let entry = registry.find(&settings.objective.name)?;
+    let Some(entry) = registry.find(&settings.objective.name) else { return };
     let dim = match entry.layer {
         Layer::Representation => settings.encoder.config(1).representation_dim(),
         Layer::Embedding => settings.projector.widths.embedding_dim(),
@@ -39,14 +40,23 @@ pub(super) fn objective(judged: &Judged<'_>, registry: &Registry) -> Option<Prob
     let scope =
         Scope { dim, batch_size, images: batch_size, classes: 2, seed: 0, device: &Device::flex() };
     let views = settings.views.distributions().len();
-    let checked = registry
-        .create(&settings.objective, &scope)
-        .and_then(|objective| Ok(objective.needs().check_views(views)?));
-    match checked {
-        Err(ObjectiveError::Unfit(Unfit::Key { key, allowed })) => {
-            Some(judged.problem(key, allowed, None))
+    let mut config = settings.objective.clone();
+    let mut refused = Vec::new();
+    // An objective names one key at a time; with a default in that place it names the next one.
+    loop {
+        let checked = registry
+            .create(&config, &scope)
+            .and_then(|objective| Ok(objective.needs().check_views(views)?));
+        let Err(ObjectiveError::Unfit(Unfit::Key { key, allowed })) = checked else { return };
+        if refused.contains(&key) || !judged.has(key) {
+            // The default that stands there does not fit either.
+            return;
         }
-        _ => None,
+        refused.push(key);
+        problems.push(judged.problem(key, allowed, None));
+        let constant = constant_name(key).and_then(|name| entry.constant(name));
+        let Some(constant) = constant else { return };
+        config.constants.set(constant.name, constant.default.clone());
     }
 }
 

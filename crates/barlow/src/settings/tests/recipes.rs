@@ -110,3 +110,28 @@ fn what_an_objective_cannot_work_with_is_refused_by_key() {
     let expected = "key `train.batch_size` is `4` (from `--set`), expected at least 8";
     assert!(text.contains(expected), "{text}");
 }
+
+#[test]
+fn everything_that_an_objective_cannot_work_with_is_found_at_once() {
+    let typed = set(&[
+        "objective.name=moco",
+        "objective.queue=3",
+        "objective.batch_norm_groups=64",
+        "objective.temperature=-1",
+        "objective.lambda=1",
+        "views.small_views=1",
+        "optimiser.momentum=1",
+    ]);
+    let text = resolve(&typed, &Registry::default()).unwrap_err().to_string();
+    for key in [
+        "`objective.queue` is `3`",
+        "`objective.batch_norm_groups` is `64`",
+        "`objective.temperature` is `-1`",
+        "`objective.lambda` (`1`, from `--set`) is no constant",
+        "`views.small_views` is `1`",
+        "`optimiser.momentum` (`1`, from `--set`) is unknown",
+    ] {
+        assert!(text.contains(key), "{key} in\n{text}");
+    }
+    assert!(text.starts_with("the configuration has 6 problems"), "{text}");
+}
