@@ -192,6 +192,7 @@ def w_mse_fixtures() -> Iterator[Fixture]:
         yield w_mse_case(name, (n, d), {})
     yield w_mse_case("epsilon", (32, 5), {"epsilon": 0.2})
     yield w_mse_case("three_views", (32, 5), {}, count=3)
+    yield w_mse_case("four_views", (32, 5), {}, count=4)
     yield w_mse_case("slices", (48, 6), {"slice": 16})
     yield w_mse_case("slices_remainder", (50, 6), {"slice": 16})
     yield w_mse_case("two_images", (2, 4), {"epsilon": 0.2})

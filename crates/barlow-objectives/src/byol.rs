@@ -31,7 +31,6 @@ use crate::objective::{
 };
 use crate::prediction;
 use crate::registry::Entry;
-use crate::variation::{spread, variation};
 
 /// BYOL.
 pub(crate) static ENTRY: Entry = Entry {
@@ -99,10 +98,7 @@ impl Objective for Byol {
         Ok(Evaluation {
             loss,
             terms: vec![("regression", loss)],
-            measures: vec![
-                ("spread", spread(&online.rows)),
-                ("variation", variation(&online.rows)),
-            ],
+            measures: prediction::measures(&online.rows),
             gradients: gradients.into_iter().map(gradient).collect(),
             ..Evaluation::default()
         })

@@ -1,10 +1,12 @@
 //! What objectives share that predict one view's output from another's.
 
 use barlow_nn::ProjectorConfig;
+use burn::tensor::Tensor;
 
 use crate::constants::Constants;
 use crate::objective::{Evaluation, Finding, LARGE, Reading, Verdict};
 use crate::registry::{Scope, Unfit};
+use crate::variation::{directions, spread, variation};
 
 /// Which view's prediction is compared with which view: with each large one but itself. Small views
 /// are not predicted, as what two of them share is often nothing (Caron et al., 2020, section 3.3).
@@ -32,19 +34,40 @@ pub(crate) fn predictor(constants: &Constants, scope: &Scope) -> Result<Projecto
 /// Below this `spread` directions hardly differ between images.
 const FLAT: f64 = 0.1;
 
-/// Whether one step's outputs point the same way, whatever their lengths.
-pub(crate) fn has_collapsed(evaluation: &Evaluation) -> bool {
-    evaluation.is_constant() || evaluation.measure("spread").is_some_and(|spread| spread < FLAT)
+/// Below so many `directions` embeddings lie on a line, where so many images and dimensions could
+/// make more.
+const LINE: f64 = 2.0;
+const MANY: usize = 8;
+
+/// What is to be seen of embeddings of each view, `[n, d]`.
+pub(crate) fn measures(embeddings: &[Tensor<2>]) -> Vec<(&'static str, f64)> {
+    let mut measures = vec![("spread", spread(embeddings)), ("variation", variation(embeddings))];
+    if embeddings.iter().all(|rows| rows.dims().into_iter().all(|length| length >= MANY)) {
+        measures.push(("directions", directions(embeddings)));
+    }
+    measures
 }
 
-/// Whether outputs point the same way.
+/// Whether one step's outputs point the same way, whatever their lengths, or lie on a line.
+pub(crate) fn has_collapsed(evaluation: &Evaluation) -> bool {
+    let is_below = |name, least| evaluation.measure(name).is_some_and(|value| value < least);
+    evaluation.is_constant() || is_below("spread", FLAT) || is_below("directions", LINE)
+}
+
+/// Whether outputs point the same way or lie on a line.
 pub(crate) fn diagnose(reading: &Reading, remedy: &str) -> Option<Finding> {
-    let spread = reading.measure("spread").filter(|&spread| spread < FLAT)?;
+    let below = |name, least| reading.measure(name).filter(|&value| value < least);
+    let what = if let Some(spread) = below("spread", FLAT) {
+        format!(
+            "point almost the same way: their directions deviate by {spread:.3} of what \
+             independent dimensions would (healthy: above 0.5)"
+        )
+    } else {
+        let directions = below("directions", LINE)?;
+        format!("differ along {directions:.1} of {} directions only", reading.dim)
+    };
     Some(Finding::new(
         Verdict::Collapsed,
-        format!(
-            "embeddings of different images point almost the same way: their directions deviate by \
-             {spread:.3} of what independent dimensions would (healthy: above 0.5); {remedy}"
-        ),
+        format!("embeddings of different images {what}; {remedy}"),
     ))
 }

@@ -28,7 +28,6 @@ use crate::objective::{
 };
 use crate::prediction;
 use crate::registry::Entry;
-use crate::variation::{spread, variation};
 
 /// `SimSiam`.
 pub(crate) static ENTRY: Entry = Entry {
@@ -109,10 +108,7 @@ impl Objective for SimSiam {
         Ok(Evaluation {
             loss,
             terms: vec![("similarity", loss)],
-            measures: vec![
-                ("spread", spread(&online.rows)),
-                ("variation", variation(&online.rows)),
-            ],
+            measures: prediction::measures(&online.rows),
             gradients: gradients.into_iter().map(gradient).collect(),
             ..Evaluation::default()
         })

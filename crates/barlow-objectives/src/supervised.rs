@@ -6,8 +6,8 @@
 //! L = mean over views of mean over labelled images of CE(r Wᵀ + b, y)
 //! ```
 //!
-//! It is the ceiling to hold a method without labels against: same encoder, views and schedule. An image without a label has no part in the loss. The classifier is thrown away with
-//! the run. Source: the ordinary classifier of torchvision's ResNet (`fc`, first weights of PyTorch's
+//! It is the ceiling to hold a method without labels against: same encoder, views and schedule. An
+//! image without a label has no part in the loss. The classifier is thrown away with the run. Source: the ordinary classifier of torchvision's ResNet (`fc`, first weights of PyTorch's
 //! `nn.Linear`). Where it differs from ordinary supervised training: both views of an image are seen
 //! in a step, and the views are those of the other objectives. Numbers in tests:
 //! `reference/objectives_labels.py`.
@@ -21,7 +21,10 @@ use burn::tensor::Tensor;
 use crate::by_autodiff::by_autodiff;
 use crate::classification::{LinearHead, accuracy, cross_entropy, scores, targets};
 use crate::gathered::{Gathered, gather_numbers};
-use crate::objective::{Evaluation, Layer, Objective, StepContext, ViewGradients, ViewOutputs};
+use crate::objective::{
+    Evaluation, Finding, Layer, Objective, Reading, StepContext, Verdict, ViewGradients,
+    ViewOutputs,
+};
 use crate::registry::{Entry, Scope, Unfit};
 use crate::variation::variation;
 
@@ -34,6 +37,9 @@ pub(crate) static ENTRY: Entry = Entry {
     preset: include_str!("../../../presets/objectives/supervised.toml"),
     create: |_, scope| Ok(Box::new(Supervised::new(scope)?)),
 };
+
+/// So many times a guess may be luck in an epoch.
+const LUCK: f64 = 1.1;
 
 /// A linear classifier on the representation.
 #[derive(Debug)]
@@ -114,6 +120,20 @@ impl Objective for Supervised {
     fn set_parameters(&mut self, mut parameters: BTreeMap<String, Tensor<2>>) {
         self.classifier.take(&mut parameters);
     }
+
+    fn diagnose(&self, reading: &Reading) -> Option<Finding> {
+        let chance = 1.0 / self.classifier.classes() as f64;
+        let accuracy = reading.measure("accuracy").filter(|&found| found < LUCK * chance)?;
+        Some(Finding::new(
+            Verdict::Collapsed,
+            format!(
+                "labels are found in {:.1} % of cases, which a guess does in {:.1} %; lower \
+                 `optimizer.base_learning_rate`, or check that labels belong to their images",
+                100.0 * accuracy,
+                100.0 * chance
+            ),
+        ))
+    }
 }
 
 #[cfg(test)]
@@ -125,6 +145,20 @@ mod tests {
 
     fn scope(classes: usize, device: &Device) -> Scope<'_> {
         Scope { dim: 5, batch_size: 4, images: 40, classes, seed: 3, device }
+    }
+
+    #[test]
+    fn labels_that_are_found_no_more_often_than_by_a_guess_are_told() {
+        let objective = Supervised::new(&scope(10, &Device::flex())).expect("ten classes");
+        let reading = |accuracy| Reading {
+            batch_size: 4,
+            dim: 5,
+            measures: [("accuracy".to_owned(), accuracy)].into(),
+        };
+        let finding = objective.diagnose(&reading(0.104)).expect("a finding");
+        assert_eq!(finding.verdict, Verdict::Collapsed);
+        assert!(finding.reason.contains("10.4 % of cases, which a guess does in 10.0 %"));
+        assert_eq!(objective.diagnose(&reading(0.2)), None);
     }
 
     #[test]

@@ -37,3 +37,21 @@ pub(crate) fn spread(outputs: &[Tensor<2>]) -> f64 {
     };
     outputs.iter().map(of).fold(f64::INFINITY, f64::min)
 }
+
+/// Along how many lines directions differ between images, the least of several outputs: the measure
+/// `directions`, the participation ratio `(Σ λ)² / Σ λ²` of the covariance of unit rows. 1 where all
+/// lie on one line, either way of it included, up to the dimensions; 0 where all rows are equal.
+pub(crate) fn directions(outputs: &[Tensor<2>]) -> f64 {
+    let of = |rows: &Tensor<2>| {
+        let directions = unit(rows.clone());
+        let centred = directions.clone() - directions.mean_dim(0);
+        let [n, d] = centred.dims();
+        let transposed = centred.clone().transpose();
+        // Both have the same eigenvalues but for zeros.
+        let gram = if n < d { centred.matmul(transposed) } else { transposed.matmul(centred) };
+        let squares = host_sum(&(gram.clone() * gram.clone()).sum_dim(0));
+        let trace = host_sum(&(gram.clone() * Tensor::eye(n.min(d), &gram.device())).sum_dim(0));
+        if squares > 0.0 { trace * trace / squares } else { 0.0 }
+    };
+    outputs.iter().map(of).fold(f64::INFINITY, f64::min)
+}

@@ -55,6 +55,11 @@ fn evaluate(objective: &dyn Objective, views: &[ViewOutputs]) -> Evaluation {
     objective.evaluate(views, &context).expect("one rank")
 }
 
+fn reading(found: &Evaluation) -> Reading {
+    let measures = found.measures.iter().map(|&(name, value)| (name.to_owned(), value));
+    Reading { batch_size: IMAGES, dim: DIM, measures: measures.collect() }
+}
+
 #[test]
 fn embeddings_at_right_angles_have_the_loss_of_a_guess() {
     let n = IMAGES as f64;
@@ -102,11 +107,31 @@ fn outputs_that_all_point_one_way_are_found_out_whatever_their_lengths() {
         assert!(found.measure("spread").expect("a measure") < 1e-6);
         assert!(found.measure("variation").expect("a measure") > 0.1, "lengths differ");
         assert!(objective.has_collapsed(&found), "{name}");
-        let measures = found.measures.iter().map(|&(name, value)| (name.to_owned(), value));
-        let reading = Reading { batch_size: IMAGES, dim: DIM, measures: measures.collect() };
-        let finding = objective.diagnose(&reading).expect("a finding");
+        let finding = objective.diagnose(&reading(&found)).expect("a finding");
         assert_eq!(finding.verdict, Verdict::Collapsed, "{name}");
         assert!(finding.reason.contains("0.000 of what independent"), "{}", finding.reason);
+    }
+}
+
+#[test]
+fn outputs_on_one_line_are_found_out_though_they_are_centred() {
+    // Half of the images one way and half the other: deviations are those of independent dimensions.
+    let sign = |place: usize| if place / DIM % 2 == 0 { 1.0 } else { -1.0 };
+    let view = all_kinds((0..IMAGES * DIM).map(sign).collect());
+    for name in ["byol", "simsiam"] {
+        let objective = create(name, &[predictor()]).expect("one that fits");
+        let found = evaluate(&*objective, &[view.clone(), view.clone()]);
+        let measure = |name| found.measure(name).expect("a measure");
+        assert!((measure("spread") - 1.0).abs() < 1e-6 && measure("variation") > 0.99);
+        assert!((measure("directions") - 1.0).abs() < 1e-6, "{}", measure("directions"));
+        assert!(objective.has_collapsed(&found), "{name}");
+        let finding = objective.diagnose(&reading(&found)).expect("a finding");
+        assert_eq!(finding.verdict, Verdict::Collapsed, "{name}");
+        assert!(finding.reason.contains("along 1.0 of 16 directions"), "{}", finding.reason);
+        // Images at right angles lie in as many directions as there are, less their mean.
+        let found = evaluate(&*objective, &[axes(0), axes(0)]);
+        let directions = found.measure("directions").expect("a measure");
+        assert!((directions - (IMAGES - 1) as f64).abs() < 1e-5, "{directions}");
     }
 }
 

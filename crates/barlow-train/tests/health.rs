@@ -196,10 +196,11 @@ fn constant_embeddings_are_collapsed() {
     assert_all(&verdicts, Verdict::Collapsed);
 }
 
-/// `SimSiam` without the last batch norm, which would keep embeddings apart by force, at a rate that
-/// shows within seconds what comes of it.
-fn simsiam(stop_gradient: bool) -> Vec<Finding> {
+/// `SimSiam` at a rate that shows within seconds what comes of it; the last batch norm keeps
+/// embeddings apart by force.
+fn simsiam(stop_gradient: bool, final_norm: bool) -> Vec<Finding> {
     let mut settings = ordinary();
+    settings.projector.final_norm = final_norm;
     settings.objective = ObjectiveConfig { name: "simsiam".to_owned(), ..Default::default() };
     let constants = &mut settings.objective.constants;
     constants.set("predictor", ConstantValue::Text("16-64".into()));
@@ -213,7 +214,7 @@ fn simsiam(stop_gradient: bool) -> Vec<Finding> {
 
 #[test]
 fn simsiam_without_stop_gradient_is_collapsed_since_a_step_that_is_named() {
-    let verdicts = simsiam(false);
+    let verdicts = simsiam(false, false);
     let last = verdicts.last().expect("four epochs");
     assert_eq!(last.verdict, Verdict::Collapsed, "{verdicts:#?}");
     assert!(last.since_step.is_some_and(|step| (8..32).contains(&step)), "{last:#?}");
@@ -221,8 +222,20 @@ fn simsiam_without_stop_gradient_is_collapsed_since_a_step_that_is_named() {
 }
 
 #[test]
+fn simsiam_without_stop_gradient_collapses_onto_a_line_where_the_last_norm_forbids_a_point() {
+    let verdicts = simsiam(false, true);
+    let last = verdicts.last().expect("four epochs");
+    assert_eq!(last.verdict, Verdict::Collapsed, "{verdicts:#?}");
+    assert!(last.since_step.is_some_and(|step| (1..32).contains(&step)), "{last:#?}");
+    for said in ["of 64 directions only", "set `objective.stop_gradient` to true"] {
+        assert!(last.reason.contains(said), "{last:#?}");
+    }
+    assert_all(&simsiam(true, true), Verdict::Healthy);
+}
+
+#[test]
 fn simsiam_with_stop_gradient_is_healthy_where_it_collapses_without() {
-    assert_all(&simsiam(true), Verdict::Healthy);
+    assert_all(&simsiam(true, false), Verdict::Healthy);
 }
 
 #[test]

@@ -110,17 +110,15 @@ fn block<'a>(
             })
             .collect();
         let with_x = values.iter().filter(|value| value.x.is_some()).count();
-        let axis = || (place.line, name.clone());
+        let line = place.line;
         if values.is_empty() {
-            let (line, name) = axis();
             let what = format!("axis `{name}`");
             page.problems.push(StudyProblem::Missing { line, what, key: "values" });
         } else if with_x > 0 && has_x {
-            let (line, axis) = axis();
-            page.problems.push(StudyProblem::SecondX { line, axis });
+            page.problems.push(StudyProblem::SecondX { line, axis: name });
         } else if with_x > 0 && with_x < values.len() {
-            let ((line, axis), of) = (axis(), values.len());
-            page.problems.push(StudyProblem::SomeX { line, axis, with_x, of });
+            let of = values.len();
+            page.problems.push(StudyProblem::SomeX { line, axis: name, with_x, of });
         }
         one_baseline(page, &values);
         if with_x > 0 {

@@ -211,7 +211,7 @@ impl Judged<'_> {
                 && matches!(key.kind, Kind::Number(_) | Kind::Integer { .. } | Kind::Widths { .. })
         };
         let mut keys = keys().iter().chain(&self.layers.constants);
-        keys.all(|key| self.values.contains_key(&key.name) || has_default(key))
+        keys.all(|key| self.has(&key.name) || has_default(key))
     }
 
     /// The settings, when no value is missing.

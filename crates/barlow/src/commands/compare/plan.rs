@@ -69,7 +69,6 @@ impl Plan {
         let mut resolutions = Vec::new();
         for arm in &study.arms {
             let (typed, settings) = typed(&study, arm, arguments);
-            problems.count_arm();
             for setting in settings.iter().filter(|setting| setting.key == SEED) {
                 problems.add_seed(setting);
             }
@@ -82,7 +81,7 @@ impl Plan {
                 }
             }
         }
-        problems.finish()?;
+        problems.finish(study.arms.len())?;
         refuse_options(&study, arguments)?;
         let seconds_a_run = study.seconds_a_run.filter(|_| keeps_sizing(arguments));
         let chosen = chosen(&study, &arguments.only)?;

@@ -18,8 +18,6 @@ pub(super) struct Problems {
     /// Its file.
     path: PathBuf,
     lines: Vec<Line>,
-    /// Arms that were judged.
-    arms: usize,
 }
 
 /// A problem, and whose it is.
@@ -34,7 +32,7 @@ struct Line {
 impl Problems {
     /// None yet; `study` is what was typed, `path` what messages call its file.
     pub(super) fn new(study: &str, path: PathBuf) -> Self {
-        Self { study: study.to_owned(), path, lines: Vec::new(), arms: 0 }
+        Self { study: study.to_owned(), path, lines: Vec::new() }
     }
 
     /// Problems of the study's form.
@@ -73,11 +71,6 @@ impl Problems {
         }
     }
 
-    /// Notes that an arm was judged.
-    pub(super) fn count_arm(&mut self) {
-        self.arms += 1;
-    }
-
     /// Adds a problem; one that arms share is told once.
     fn add(&mut self, arm: Option<&str>, text: String, hint: String) {
         let same = self.lines.iter().position(|line| line.text == text);
@@ -88,10 +81,27 @@ impl Problems {
         self.lines[index].arms.extend(arm.map(str::to_owned));
     }
 
-    /// A problem with its arms, where others do not have it.
-    fn in_words(&self, line: &Line) -> String {
-        let Line { text, hint, arms } = line;
-        if arms.is_empty() || arms.len() == self.arms {
+    /// `of` is how many arms the study has.
+    ///
+    /// # Errors
+    /// If there is any problem.
+    pub(super) fn finish(self, of: usize) -> Result<(), Usage> {
+        let count = match self.lines.len() {
+            0 => return Ok(()),
+            1 => "a problem".to_owned(),
+            count => format!("{count} problems"),
+        };
+        let lines: Vec<String> = self.lines.iter().map(|line| line.in_words(of)).collect();
+        let lines = lines.join("\n  ");
+        Err(Usage::new(format!("the study `{}` has {count}\n  {lines}", self.study.escape_debug())))
+    }
+}
+
+impl Line {
+    /// The problem, with its arms where not all of so many have it.
+    fn in_words(&self, of: usize) -> String {
+        let Self { text, hint, arms } = self;
+        if arms.is_empty() || arms.len() == of {
             return format!("{text}{hint}");
         }
         let named: Vec<String> =
@@ -100,18 +110,5 @@ impl Problems {
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let noun = if arms.len() == 1 { "arm" } else { "arms" };
         format!("{text} ({noun} {}{more}){hint}", named.join(", "))
-    }
-
-    /// # Errors
-    /// If there is any problem.
-    pub(super) fn finish(self) -> Result<(), Usage> {
-        let count = match self.lines.len() {
-            0 => return Ok(()),
-            1 => "a problem".to_owned(),
-            count => format!("{count} problems"),
-        };
-        let lines: Vec<String> = self.lines.iter().map(|line| self.in_words(line)).collect();
-        let lines = lines.join("\n  ");
-        Err(Usage::new(format!("the study `{}` has {count}\n  {lines}", self.study.escape_debug())))
     }
 }
