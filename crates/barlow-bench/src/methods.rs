@@ -2,21 +2,23 @@
 //!
 //! Forward and backward of every network, loss, update, and what the objective does after a step, with
 //! the networks of its recipe under the preset `fashion-mnist` (ResNet-18 at width 16, 28 px). Views are
-//! noise, already in memory. Work before an epoch (clustering) is not part of a step and not timed.
+//! noise, already in memory. Work before an epoch, a forward pass of all images and their clustering, is
+//! timed by itself and shared out to the steps of the epoch in a second ratio.
 
 use std::hint::black_box;
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use barlow::settings::{TypedSettings, resolve};
-use barlow_nn::Precision;
 use barlow_nn::collective::SingleRank;
-use barlow_objectives::{EpochContext, Objective, Registry, Scope, StepContext};
+use barlow_nn::{Pass, Precision};
+use barlow_objectives::{EpochContext, Layer, Objective, Registry, Scope, StepContext};
 use barlow_train::networks::{Networks, output_dim};
 use barlow_train::optimizer::Optimizer;
 use barlow_train::schedule::{Rates, StepRates};
 use barlow_train::settings::Settings;
 use barlow_train::step::Step;
+use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde_json::json;
 
@@ -32,24 +34,44 @@ const BASE: &str = "barlow-twins";
 const IMAGES: usize = 4096;
 const CLASSES: usize = 10;
 
+/// Settings of objectives that cost more than their recipe: what it is, the objective, the keys.
+const SETTINGS: [(&str, &str, &[&str]); 4] = [
+    ("barlow-twins, averaged target", BASE, &["objective.averaged_target=true"]),
+    ("barlow-twins, 4 small views", BASE, SMALL),
+    ("swav, 4 small views", "swav", SMALL),
+    ("w-mse, 4 views", "w-mse", &["views.small_views=2", "views.small_image_size=28"]),
+];
+/// A quarter of the area of a large view each.
+const SMALL: &[&str] = &["views.small_views=4", "views.small_image_size=14"];
+
 /// An objective with everything that its steps need.
 struct Method {
-    name: &'static str,
+    label: String,
     networks: Networks,
     objective: Box<dyn Objective>,
+    layer: Layer,
+    precision: Precision,
     optimizer: Optimizer,
     views: Vec<Tensor<4>>,
+    /// All of an epoch.
+    images: Tensor<4>,
     step: u64,
 }
 
 impl Method {
-    fn new(name: &'static str, arguments: &MethodsArguments) -> anyhow::Result<Self> {
+    fn new(
+        label: &str,
+        name: &str,
+        keys: &[&str],
+        arguments: &MethodsArguments,
+    ) -> anyhow::Result<Self> {
         let registry = Registry::default();
-        let set = vec![
+        let mut set = vec![
             format!("objective.name={name}"),
             format!("train.batch_size={}", arguments.batch_size),
             format!("encoder.width={}", arguments.width),
         ];
+        set.extend(keys.iter().map(|&key| key.to_owned()));
         let preset = Some("fashion-mnist".to_owned());
         let typed = TypedSettings { preset, set, ..TypedSettings::default() };
         let Settings { encoder, projector, objective, optimizer, train, views, data, .. } =
@@ -66,17 +88,42 @@ impl Method {
             seed: 0,
             device: &Device::flex(),
         };
-        let mut objective = registry.create(&objective, &scope)?;
-        let context = EpochContext { epoch: 0, epochs: 1, seed: 0, collective: &SingleRank };
-        let mut features = || Ok(normal(7, [IMAGES, dim], &Device::flex()));
-        objective.before_epoch(&context, &mut features)?;
+        let objective = registry.create(&objective, &scope)?;
         let needs = objective.needs();
         let precision = Precision::of(&train.precision, &device);
         let networks = Networks::new(&encoder, &projector, (layer, &needs), 0, &device, precision);
-        let shape = [train.batch_size, data.channels, views.image_size, views.image_size];
-        let views = [1, 2].map(|seed| normal(seed, shape, &device)).to_vec();
+        let small = std::iter::repeat_n(views.small_image_size, views.small_views);
+        let sides = [views.image_size; 2].into_iter().chain(small).zip(1..);
+        let of =
+            |(side, seed)| normal(seed, [train.batch_size, data.channels, side, side], &device);
+        let shape = [IMAGES, data.channels, views.image_size, views.image_size];
+        let images = normal(0, shape, &Device::flex());
+        let views = sides.map(of).collect();
         let optimizer = Optimizer::new(&optimizer);
-        Ok(Self { name, networks, objective, optimizer, views, step: 0 })
+        let label = label.to_owned();
+        Ok(Self { label, networks, objective, layer, precision, optimizer, views, images, step: 0 })
+    }
+
+    /// What is done before an epoch of [`IMAGES`] images.
+    fn before_epoch(&mut self) -> anyhow::Result<()> {
+        let context = EpochContext { epoch: 0, epochs: 1, seed: 0, collective: &SingleRank };
+        let (networks, layer, images) = (&self.networks, self.layer, &self.images);
+        let batch_size = self.views[0].dims()[0];
+        let pass = Pass::evaluation(self.precision);
+        let mut features = || {
+            let network = networks.online.valid();
+            let mut rows = Vec::new();
+            for begin in (0..IMAGES).step_by(batch_size) {
+                let batch = images.clone().narrow(0, begin, batch_size.min(IMAGES - begin));
+                let representation = network.encoder.forward(batch, &pass)?;
+                rows.push(match layer {
+                    Layer::Representation => representation,
+                    Layer::Embedding => network.projector.forward(representation, &pass)?,
+                });
+            }
+            Ok(Tensor::cat(rows, 0))
+        };
+        Ok(self.objective.before_epoch(&context, &mut features)?)
     }
 
     /// A step, computed and applied.
@@ -89,53 +136,81 @@ impl Method {
         let rates = Rates { weights: 0.1, biases_and_norms: 0.001 };
         let rates = StepRates { now: rates, peak: rates };
         let step = Step::compute(&self.networks, &*self.objective, self.views.clone(), &context)?;
-        ensure!(step.fault.is_none(), "{}: {:?}", self.name, step.fault);
+        ensure!(step.fault.is_none(), "{}: {:?}", self.label, step.fault);
         let (networks, objective) = (&mut self.networks, &mut *self.objective);
         black_box(step.apply(networks, objective, &mut self.optimizer, rates, &context)?);
         self.step += 1;
         Ok(())
     }
 
-    fn seconds(&mut self) -> anyhow::Result<f64> {
+    /// Seconds of the work before an epoch and of a step.
+    fn seconds(&mut self) -> anyhow::Result<[f64; 2]> {
         let begin = Instant::now();
+        self.before_epoch()?;
+        let before = begin.elapsed().as_secs_f64();
         self.step()?;
-        Ok(begin.elapsed().as_secs_f64())
+        Ok([before, begin.elapsed().as_secs_f64() - before])
     }
+}
+
+/// Measurements of a method, one of each a turn.
+#[derive(Debug, Clone, Default)]
+struct Timings {
+    before_epoch: Timing,
+    step: Timing,
+    /// Of a step, to that of Barlow Twins in the same turn.
+    ratio: Timing,
+    /// The same with each step's share of the work before an epoch.
+    epoch_ratio: Timing,
 }
 
 /// Times every objective by turns.
 pub(crate) fn run(arguments: &MethodsArguments, options: &Options) -> anyhow::Result<()> {
-    let names = Registry::default().names().into_iter();
-    let names = names.filter(|name| *name == BASE || name.contains(&arguments.only));
-    let methods = names.map(|name| Method::new(name, arguments).context(name));
+    let registry = Registry::default();
+    let own = registry.names().into_iter().map(|name| (name, name, &[][..]));
+    let chosen = own.chain(SETTINGS);
+    let chosen = chosen.filter(|(label, ..)| *label == BASE || label.contains(&arguments.only));
+    let methods =
+        chosen.map(|(label, name, keys)| Method::new(label, name, keys, arguments).context(label));
     let mut methods: Vec<Method> = methods.collect::<anyhow::Result<_>>()?;
     for method in &mut methods {
-        // The first step fills buffers.
-        method.step()?;
+        // The first of each fills buffers.
+        method.seconds()?;
     }
-    let base = methods.iter().position(|method| method.name == BASE).context(BASE)?;
-    let mut timings = vec![(Timing::default(), Timing::default()); methods.len()];
+    let base = methods.iter().position(|method| method.label == BASE).context(BASE)?;
+    let mut timings = vec![Timings::default(); methods.len()];
+    let steps = IMAGES as f64 / arguments.batch_size as f64;
     for _ in 0..options.repetitions {
-        let turn: Vec<f64> =
+        let turn: Vec<[f64; 2]> =
             methods.iter_mut().map(Method::seconds).collect::<anyhow::Result<_>>()?;
-        for ((seconds, ratios), own) in timings.iter_mut().zip(&turn) {
-            seconds.push(*own);
-            ratios.push(own / turn[base]);
+        let [_, base] = turn[base];
+        for (timings, [before, step]) in timings.iter_mut().zip(turn) {
+            timings.before_epoch.push(before);
+            timings.step.push(step);
+            timings.ratio.push(step / base);
+            timings.epoch_ratio.push((before / steps + step) / base);
         }
     }
-    let mut table = Table::new(["objective", "ms a step", "to Barlow Twins", "spread"]);
+    let columns =
+        ["objective", "ms a step", "to Barlow Twins", "spread", "with work before epochs"];
+    let mut table = Table::new(columns);
     let mut results = Vec::new();
-    for (method, (seconds, ratios)) in methods.iter().zip(&timings) {
-        let (milliseconds, ratio) = (1e3 * seconds.median(), ratios.median());
+    for (method, Timings { before_epoch, step, ratio, epoch_ratio }) in methods.iter().zip(&timings)
+    {
         table.row([
-            method.name.to_owned(),
-            format!("{milliseconds:.0}"),
-            format!("{ratio:.2}"),
-            format!("{:.0} %", 100.0 * ratios.spread()),
+            method.label.clone(),
+            format!("{:.0}", 1e3 * step.median()),
+            format!("{:.2}", ratio.median()),
+            format!("{:.0} %", 100.0 * ratio.spread()),
+            format!("{:.2}", epoch_ratio.median()),
         ]);
-        results.push(
-            json!({ "objective": method.name, "milliseconds": milliseconds, "ratio": ratio }),
-        );
+        results.push(json!({
+            "objective": method.label,
+            "milliseconds": 1e3 * step.median(),
+            "ratio": ratio.median(),
+            "milliseconds_before_epoch": 1e3 * before_epoch.median(),
+            "epoch_ratio": epoch_ratio.median(),
+        }));
     }
     output::results(options.json, options.threads(), &results, &table)
 }

@@ -116,7 +116,7 @@ fn outputs_that_all_point_one_way_are_found_out_whatever_their_lengths() {
 #[test]
 fn outputs_on_one_line_are_found_out_though_they_are_centred() {
     // Half of the images one way and half the other: deviations are those of independent dimensions.
-    let sign = |place: usize| if place / DIM % 2 == 0 { 1.0 } else { -1.0 };
+    let sign = |place: usize| if (place / DIM).is_multiple_of(2) { 1.0 } else { -1.0 };
     let view = all_kinds((0..IMAGES * DIM).map(sign).collect());
     for name in ["byol", "simsiam"] {
         let objective = create(name, &[predictor()]).expect("one that fits");

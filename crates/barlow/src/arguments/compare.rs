@@ -7,12 +7,12 @@ use clap::Args;
 /// Arguments of `barlow compare`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
-Every arm of the study is trained once with each seed, all arms with the first seed before any with
-the second. Tables and a plot are written after each run. Interrupted, the same command goes on where
+Every arm of the study is trained once with each seed, all arms with the first seed before any with \
+the second. Tables and a plot are written after each run. Interrupted, the same command goes on where \
 it stood; what is finished is never trained again.
 
-Named studies: table5, table6, table7, figure2, figure3, figure4, figure4-depth, figure5 (those of the
-paper), methods, pixel-shuffle, averaged-target, entropy
+Named studies: table5, table6, table7, figure2, figure3, figure4, figure4-depth, figure5 (those of \
+the paper), methods, pixel-shuffle, averaged-target, entropy
 
 Example: barlow compare figure5 --dry-run")]
 pub struct CompareArguments {
@@ -30,8 +30,7 @@ pub struct CompareArguments {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Seeds of each arm, as 0,1,2 [default: of the study]
-    #[arg(long, value_name = "LIST", value_delimiter = ',',
-        value_parser = clap::value_parser!(u64).range(0..=i64::MAX as u64))]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = seed)]
     pub seeds: Vec<u64>,
     /// Train these arms only; tables show all
     #[arg(long, value_name = "ARM", num_args = 1..)]
@@ -45,4 +44,10 @@ pub struct CompareArguments {
     /// Print the result, or the plan of a dry run, as one JSON document on stdout
     #[arg(long)]
     pub json: bool,
+}
+
+/// A seed; a configuration file holds no larger number.
+fn seed(typed: &str) -> Result<u64, String> {
+    let seed = typed.trim().parse().ok().filter(|&seed| i64::try_from(seed).is_ok());
+    seed.ok_or_else(|| format!("expected whole numbers from 0 to {}, as 0,1,2", i64::MAX))
 }

@@ -60,7 +60,8 @@ pub struct FrequentOptions {
     /// [key: `objective.name`]
     #[arg(long, value_name = "NAME")]
     pub objective: Option<String>,
-    /// Weight of the redundancy-reduction term, 0 or more [key: `objective.lambda`]
+    /// Weight of the redundancy-reduction term of Barlow Twins, its mixed form and HSIC, 0 or more
+    /// [key: `objective.lambda`]
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub lambda: Option<String>,
     /// Decides first weights, sample order and views, 0 or more [key: `train.seed`]

@@ -15,9 +15,10 @@ pub struct PretrainArguments {
     #[arg(
         long,
         value_name = "SRC",
-        help = "Images: a directory, a list file (.txt, .csv, .jsonl), fashion-mnist[:train|:test], \
-                idx:IMAGES[,LABELS], synthetic[:N[:SEED]] or tinted[:N[:SEED]] [default: built-in \
-                synthetic images]"
+        help = "Images: a directory, a list file (.txt, .csv, .jsonl), tar shards \
+                (PATH/{000..099}.tar), fashion-mnist[:train|:test], idx:IMAGES[,LABELS], \
+                cifar10:DIR[:train|:test], cifar100:DIR[:train|:test], mix:WEIGHT*SRC,WEIGHT*SRC, \
+                synthetic[:N[:SEED]] or tinted[:N[:SEED]] [default: built-in synthetic images]"
     )]
     pub data: Option<String>,
     /// Where the run is written [default: the first free runs/PRESET-NNN]

@@ -329,19 +329,26 @@ fn refuse_options(study: &Study, arguments: &CompareArguments) -> anyhow::Result
 /// Positions of the arms of these names; of all arms where none is named.
 fn chosen(study: &Study, only: &[String]) -> anyhow::Result<Vec<usize>> {
     let names: Vec<&str> = study.arms.iter().map(|arm| arm.name.as_str()).collect();
-    for name in only {
-        if !names.contains(&name.as_str()) {
-            let shown: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-            let unknown = Usage::new(format!(
-                "arm `{}` is unknown, expected one of {}",
-                name.escape_debug(),
-                shown.join(", ")
-            ));
-            match nearest(name, names.iter().copied()) {
-                Some(name) => bail!(unknown.hint(format!("did you mean `{name}`?"))),
-                None => bail!(unknown),
-            }
+    let quoted = |names: &[&str]| {
+        let names: Vec<String> =
+            names.iter().map(|name| format!("`{}`", name.escape_debug())).collect();
+        names.join(", ")
+    };
+    let unknown: Vec<&str> =
+        only.iter().map(String::as_str).filter(|name| !names.contains(name)).collect();
+    if !unknown.is_empty() {
+        let noun = if unknown.len() == 1 { "arm is" } else { "arms are" };
+        let problem = Usage::new(format!(
+            "no such {noun} in the study: {}; expected some of {}",
+            quoted(&unknown),
+            quoted(&names)
+        ));
+        let meant: Vec<&str> =
+            unknown.iter().filter_map(|name| nearest(name, names.iter().copied())).collect();
+        if meant.is_empty() {
+            bail!(problem);
         }
+        bail!(problem.hint(format!("did you mean {}?", quoted(&meant))));
     }
     let is_chosen = |name: &str| only.is_empty() || only.iter().any(|chosen| chosen == name);
     Ok((0..names.len()).filter(|&arm| is_chosen(names[arm])).collect())
