@@ -2,7 +2,8 @@
 
 use barlow_data::source::{SourceKind, SourceSpec, Synthetic};
 
-use barlow_objectives::{Layer, ObjectiveError, Registry, Scope, Unfit};
+use barlow_objectives::{ObjectiveError, Registry, Scope, Unfit};
+use barlow_train::networks::output_dim;
 use burn::tensor::Device;
 
 use super::layers::Judged;
@@ -32,10 +33,7 @@ pub(super) fn check(judged: &Judged<'_>, problems: &mut Vec<Problem>) {
 pub(super) fn objective(judged: &Judged<'_>, registry: &Registry, problems: &mut Vec<Problem>) {
     let settings = judged.settings();
     let Some(entry) = registry.find(&settings.objective.name) else { return };
-    let dim = match entry.layer {
-        Layer::Representation => settings.encoder.config(1).representation_dim(),
-        Layer::Embedding => settings.projector.widths.embedding_dim(),
-    };
+    let dim = output_dim(&settings.encoder.config(1), &settings.projector, entry.layer);
     let batch_size = settings.train.batch_size;
     let scope =
         Scope { dim, batch_size, images: batch_size, classes: 2, seed: 0, device: &Device::flex() };
