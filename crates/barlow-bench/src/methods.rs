@@ -64,6 +64,7 @@ impl Method {
         label: &str,
         name: &str,
         keys: &[&str],
+        images: &Tensor<4>,
         arguments: &MethodsArguments,
     ) -> anyhow::Result<Self> {
         let registry = Registry::default();
@@ -97,8 +98,6 @@ impl Method {
         let sides = [views.image_size; 2].into_iter().chain(small).zip(1..);
         let of =
             |(side, seed)| normal(seed, [train.batch_size, data.channels, side, side], &device);
-        let shape = [IMAGES, data.channels, views.image_size, views.image_size];
-        let images = normal(0, shape, &Device::flex());
         let views = sides.map(of).collect();
         let optimizer = Optimizer::new(&optimizer);
         let label = label.to_owned();
@@ -110,7 +109,7 @@ impl Method {
             precision,
             optimizer,
             views,
-            images,
+            images: images.clone(),
             epoch: 0,
             step: 0,
         })
@@ -180,12 +179,14 @@ struct Timings {
 
 /// Times every objective by turns.
 pub(crate) fn run(arguments: &MethodsArguments, options: &Options) -> anyhow::Result<()> {
+    let images = normal(0, [IMAGES, 1, 28, 28], &Device::flex());
     let registry = Registry::default();
     let own = registry.names().into_iter().map(|name| (name, name, &[][..]));
     let chosen = own.chain(SETTINGS);
     let chosen = chosen.filter(|(label, ..)| *label == BASE || label.contains(&arguments.only));
-    let methods =
-        chosen.map(|(label, name, keys)| Method::new(label, name, keys, arguments).context(label));
+    let methods = chosen.map(|(label, name, keys)| {
+        Method::new(label, name, keys, &images, arguments).context(label)
+    });
     let mut methods: Vec<Method> = methods.collect::<anyhow::Result<_>>()?;
     for method in &mut methods {
         // The first of each fills buffers, and memories of images.

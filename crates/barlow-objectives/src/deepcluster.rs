@@ -185,7 +185,7 @@ impl Objective for DeepCluster {
                 let directions = unit(rows.clone());
                 for ([centroids, targets], labels) in heads.iter().zip(&labels) {
                     let scores = directions.clone().matmul(centroids.clone());
-                    right += accuracy(&scores.clone().inner(), labels) * weight;
+                    right += accuracy(&scores.clone().inner(), labels).unwrap_or(0.0) * weight;
                     losses.push(cross_entropy(scores / self.temperature, targets.clone()));
                 }
             }

@@ -34,9 +34,10 @@ pub(crate) fn predictor(constants: &Constants, scope: &Scope) -> Result<Projecto
 /// Below this `spread` directions hardly differ between images.
 const FLAT: f64 = 0.1;
 
-/// Below so many `directions` embeddings lie on a line, which holds four fifths of what differs, where
-/// so many images and dimensions could make more. Healthy runs of BYOL come down to 2.
+/// Below so many `directions` four fifths of what differs lie on one line. Young healthy runs of BYOL
+/// come down to 2.
 const LINE: f64 = 1.5;
+/// So many images and dimensions at the least make more `directions` than that unless collapsed.
 const MANY: usize = 8;
 
 /// What is to be seen of embeddings of each view, `[n, d]`.
@@ -64,7 +65,7 @@ pub(crate) fn diagnose(reading: &Reading, remedy: &str) -> Option<Finding> {
         )
     } else {
         let directions = below("directions", LINE)?;
-        format!("differ along {directions:.1} of {} directions only", reading.dim)
+        format!("differ along {directions:.1} of {} directions only in a batch", reading.dim)
     };
     Some(Finding::new(
         Verdict::Collapsed,

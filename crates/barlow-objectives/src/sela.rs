@@ -154,7 +154,7 @@ impl Objective for SeLa {
             for (head, (labels, targets)) in heads.chunks_exact(2).zip(&wanted) {
                 for rows in views {
                     let scores = scores(rows, &head[0], &head[1]);
-                    right += accuracy(&scores.clone().inner(), labels) * weight;
+                    right += accuracy(&scores.clone().inner(), labels).unwrap_or(0.0) * weight;
                     losses.push(cross_entropy(scores, targets.clone()));
                 }
             }

@@ -38,8 +38,9 @@ pub(crate) static ENTRY: Entry = Entry {
     create: |_, scope| Ok(Box::new(Supervised::new(scope)?)),
 };
 
-/// So many times a guess may be luck in an epoch.
-const LUCK: f64 = 1.1;
+/// An epoch that is better than a guess by less than this, or by less than a tenth of it, has learnt
+/// nothing: over the views of an epoch a guess is not luckier.
+const LUCK: f64 = 0.01;
 
 /// A linear classifier on the representation.
 #[derive(Debug)]
@@ -86,13 +87,16 @@ impl Objective for Supervised {
         let targets = targets(&labels, classes, &device) / count as f64;
         let mut inputs = gathered.rows.clone();
         inputs.extend(self.classifier.parameters());
-        let mut right = 0.0;
+        // None where the batch has no label.
+        let mut right = Some(0.0);
         let (loss, mut gradients) = by_autodiff(inputs, |inputs| {
             let [views @ .., weight, bias] = inputs else { unreachable!("both were put in") };
             let targets = targets.autodiff();
             let of_view = |view: &Tensor<2>| {
                 let scores = scores(view, weight, bias);
-                right += accuracy(&scores.clone().inner(), &labels);
+                right = right
+                    .zip(accuracy(&scores.clone().inner(), &labels))
+                    .map(|(sum, share)| sum + share / count as f64);
                 cross_entropy(scores, targets.clone())
             };
             views.iter().map(of_view).reduce(|a, b| a + b).expect("a batch has views")
@@ -103,10 +107,11 @@ impl Objective for Supervised {
         Ok(Evaluation {
             loss,
             terms: vec![("cross_entropy", loss)],
-            measures: vec![
-                ("accuracy", right / count as f64),
-                ("variation", variation(&gathered.rows)),
-            ],
+            measures: right
+                .map(|share| ("accuracy", share))
+                .into_iter()
+                .chain([("variation", variation(&gathered.rows))])
+                .collect(),
             gradients: gradients.into_iter().map(of_view).collect(),
             parameter_gradients: self.classifier.named([weight, bias]).into(),
             ..Evaluation::default()
@@ -123,12 +128,14 @@ impl Objective for Supervised {
 
     fn diagnose(&self, reading: &Reading) -> Option<Finding> {
         let chance = 1.0 / self.classifier.classes() as f64;
-        let accuracy = reading.measure("accuracy").filter(|&found| found < LUCK * chance)?;
+        let least = chance + LUCK.min(chance / 10.0);
+        let accuracy = reading.measure("accuracy").filter(|&found| found < least)?;
         Some(Finding::new(
             Verdict::Collapsed,
             format!(
-                "labels are found in {:.1} % of cases, which a guess does in {:.1} %; lower \
-                 `optimizer.base_learning_rate`, or check that labels belong to their images",
+                "labels are found in {:.1} % of cases, which a guess does in {:.1} %: nothing is \
+                 learnt of them yet; if it stays so, lower `optimizer.base_learning_rate`, or check \
+                 that labels belong to their images",
                 100.0 * accuracy,
                 100.0 * chance
             ),

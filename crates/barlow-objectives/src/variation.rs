@@ -46,11 +46,11 @@ pub(crate) fn directions(outputs: &[Tensor<2>]) -> f64 {
         let directions = unit(rows.clone());
         let centred = directions.clone() - directions.mean_dim(0);
         let [n, d] = centred.dims();
+        let trace = host_sum(&(centred.clone() * centred.clone()).sum_dim(0));
         let transposed = centred.clone().transpose();
         // Both have the same eigenvalues but for zeros.
         let gram = if n < d { centred.matmul(transposed) } else { transposed.matmul(centred) };
-        let squares = host_sum(&(gram.clone() * gram.clone()).sum_dim(0));
-        let trace = host_sum(&(gram.clone() * Tensor::eye(n.min(d), &gram.device())).sum_dim(0));
+        let squares = host_sum(&(gram.clone() * gram).sum_dim(0));
         if squares > 0.0 { trace * trace / squares } else { 0.0 }
     };
     outputs.iter().map(of).fold(f64::INFINITY, f64::min)

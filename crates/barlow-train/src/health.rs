@@ -13,7 +13,7 @@ const TORN: f64 = 0.1;
 const LINE: f64 = 2.0;
 const MANY: usize = 8;
 
-/// Names of sums; those of the objective's measures follow [`MEASURE`].
+/// Names of sums; those of the objective's measures follow [`MEASURE`] and [`MEASURED`].
 const STEPS: &str = "steps";
 const SKIPPED: &str = "skipped";
 const LOSS: &str = "loss";
@@ -23,6 +23,8 @@ const DIVERGED: &str = "diverged";
 const COLLAPSED_SINCE: &str = "collapsed_since_step";
 const COLLAPSED_STEPS: &str = "collapsed_steps";
 const MEASURE: &str = "measure/";
+/// Steps that had a measure; a batch may have nothing to measure.
+const MEASURED: &str = "measured/";
 
 /// Sums over the steps of the current epoch, and the first loss of the run.
 ///
@@ -41,8 +43,8 @@ impl Readings {
         self.sums.get(name).copied().unwrap_or(0.0)
     }
 
-    /// Takes in a step that was applied; `collapsed` is its number if it was one of a network that
-    /// gives every image the same output.
+    /// Takes in a step that was applied; `collapsed` is its number if the objective says that it was
+    /// one of a collapsed network.
     pub fn applied(
         &mut self,
         evaluation: &Evaluation,
@@ -64,6 +66,7 @@ impl Readings {
         self.add(UPDATE, relative_update);
         for (name, value) in &evaluation.measures {
             self.add(&format!("{MEASURE}{name}"), *value);
+            self.add(&format!("{MEASURED}{name}"), 1.0);
         }
     }
 
@@ -109,7 +112,9 @@ impl Readings {
         let steps = self.get(STEPS);
         let mean = |name: &str| self.get(name) / steps;
         let measures = self.sums.iter().filter_map(|(name, sum)| {
-            name.strip_prefix(MEASURE).map(|name| (name.to_owned(), sum / steps))
+            let name = name.strip_prefix(MEASURE)?;
+            let count = self.sums.get(&format!("{MEASURED}{name}"))?;
+            Some((name.to_owned(), sum / count))
         });
         let reading = Reading { batch_size, dim, measures: measures.collect() };
         let finding = Finding::new;

@@ -335,10 +335,16 @@ fn options_that_make_no_sense_are_wrong_usage() {
     for (options, said) in [
         (&["compare", "table55"][..], &["`table5`, `table6`", "did you mean `table5`?"][..]),
         (&["compare", "no.toml"], &["cannot read `no.toml`"]),
-        (&["compare", "study.toml", "--only", "non"], &["`usual`, `none`", "did you mean `none`?"]),
+        (
+            &["compare", "study.toml", "--only", "non"],
+            &["`usual`, `none`", "did you mean `none` for `non`?"],
+        ),
         (
             &["compare", "study.toml", "--only", "non", "usua"],
-            &["no such arms are in the study: `non`, `usua`", "did you mean `none`, `usual`?"],
+            &[
+                "no such arms are in the study: `non`, `usua`",
+                "did you mean `none` for `non`, `usual` for `usua`?",
+            ],
         ),
         (&["compare", "study.toml", "--seeds", "0,a"], &["expected whole numbers from 0 to"]),
         (&["compare", "study.toml", "--seeds", "1,1"], &["`--seeds` has 1 twice"]),

@@ -35,10 +35,10 @@ fn options(objective: &str) -> &'static [&'static str] {
     }
 }
 
-fn assert_kills_change_nothing(objective: &str) {
+fn assert_kills_change_nothing(objective: &str, options: &[&str]) {
     let name = format!("--objective={objective}");
     let mut more = vec![name.as_str()];
-    more.extend(options(objective));
+    more.extend(options);
     let alone = Playground::barlow();
     alone.run(&tiny(&more)).assert(0, &["finished after 72 steps"]);
     let killed = Playground::barlow();
@@ -52,7 +52,18 @@ fn assert_kills_change_nothing(objective: &str) {
 fn half(rest: usize) {
     let names = Registry::default().names();
     assert!(names.contains(&"barlow-twins"));
-    names.iter().skip(rest).step_by(2).for_each(|name| assert_kills_change_nothing(name));
+    let names = names.iter().skip(rest).step_by(2);
+    names.for_each(|name| assert_kills_change_nothing(name, options(name)));
+}
+
+#[test]
+fn an_averaged_target_with_predictor_and_small_views_survives_five_kills() {
+    assert_kills_change_nothing(
+        "barlow-twins",
+        &["--set=objective.averaged_target=true", "--set=objective.predictor=32-32"],
+    );
+    let small = ["--set=views.small_views=2", "--set=views.small_image_size=8"];
+    assert_kills_change_nothing("barlow-twins", &small);
 }
 
 #[test]

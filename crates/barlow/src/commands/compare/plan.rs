@@ -343,12 +343,15 @@ fn chosen(study: &Study, only: &[String]) -> anyhow::Result<Vec<usize>> {
             quoted(&unknown),
             quoted(&names)
         ));
-        let meant: Vec<&str> =
-            unknown.iter().filter_map(|name| nearest(name, names.iter().copied())).collect();
+        let meant = unknown.iter().filter_map(|name| {
+            let meant = nearest(name, names.iter().copied())?;
+            Some(format!("`{meant}` for `{}`", name.escape_debug()))
+        });
+        let meant: Vec<String> = meant.collect();
         if meant.is_empty() {
             bail!(problem);
         }
-        bail!(problem.hint(format!("did you mean {}?", quoted(&meant))));
+        bail!(problem.hint(format!("did you mean {}?", meant.join(", "))));
     }
     let is_chosen = |name: &str| only.is_empty() || only.iter().any(|chosen| chosen == name);
     Ok((0..names.len()).filter(|&arm| is_chosen(names[arm])).collect())
