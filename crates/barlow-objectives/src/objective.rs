@@ -213,7 +213,8 @@ pub struct Evaluation {
     pub loss: f64,
     /// Its terms by name, unweighted.
     pub terms: Vec<(&'static str, f64)>,
-    /// Further readings by name that are not part of the loss.
+    /// Further readings by name that are not part of the loss; those that a batch cannot give are left
+    /// out.
     pub measures: Vec<(&'static str, f64)>,
     /// The loss that perfectly decorrelated outputs would still have at this batch size, where the
     /// objective has such a floor.
