@@ -128,10 +128,9 @@ impl Method {
             let mut rows = Vec::new();
             for begin in (0..IMAGES).step_by(batch_size) {
                 let batch = images.clone().narrow(0, begin, batch_size.min(IMAGES - begin));
-                let representation = network.encoder.forward(batch, &pass)?;
                 rows.push(match layer {
-                    Layer::Representation => representation,
-                    Layer::Embedding => network.projector.forward(representation, &pass)?,
+                    Layer::Representation => network.encoder.forward(batch, &pass)?,
+                    Layer::Embedding => network.forward(batch, &pass)?.embedding,
                 });
             }
             Ok(Tensor::cat(rows, 0))

@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use crate::constants::Constants;
 use crate::objective::{Evaluation, Finding, LARGE, Reading, Verdict};
 use crate::registry::{Scope, Unfit};
-use crate::variation::{directions, spread, variation};
+use crate::variation::{centred_directions, directions, spread, variation};
 
 /// Which view's prediction is compared with which view: with each large one but itself. Small views
 /// are not predicted, as what two of them share is often nothing (Caron et al., 2020, section 3.3).
@@ -42,9 +42,10 @@ const MANY: usize = 8;
 
 /// What is to be seen of embeddings of each view, `[n, d]`.
 pub(crate) fn measures(embeddings: &[Tensor<2>]) -> Vec<(&'static str, f64)> {
-    let mut measures = vec![("spread", spread(embeddings)), ("variation", variation(embeddings))];
+    let centred: Vec<Tensor<2>> = embeddings.iter().map(centred_directions).collect();
+    let mut measures = vec![("spread", spread(&centred)), ("variation", variation(embeddings))];
     if embeddings.iter().all(|rows| rows.dims().into_iter().all(|length| length >= MANY)) {
-        measures.push(("directions", directions(embeddings)));
+        measures.push(("directions", directions(&centred)));
     }
     measures
 }

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! It is the ceiling to hold a method without labels against: same encoder, views and schedule. An
-//! image without a label has no part in the loss. The classifier is thrown away with the run. Source: the ordinary classifier of torchvision's ResNet (`fc`, first weights of PyTorch's
-//! `nn.Linear`). Where it differs from ordinary supervised training: both views of an image are seen
+//! image without a label has no part in the loss. The classifier is thrown away with the run. Source:
+//! the ordinary classifier of torchvision's ResNet (`fc`, first weights of PyTorch's `nn.Linear`). Where it differs from ordinary supervised training: both views of an image are seen
 //! in a step, and the views are those of the other objectives. Numbers in tests:
 //! `reference/objectives_labels.py`.
 
@@ -87,16 +87,14 @@ impl Objective for Supervised {
         let targets = targets(&labels, classes, &device) / count as f64;
         let mut inputs = gathered.rows.clone();
         inputs.extend(self.classifier.parameters());
-        // None where the batch has no label.
-        let mut right = Some(0.0);
+        // Of each view; none where the batch has no label.
+        let mut right = Vec::new();
         let (loss, mut gradients) = by_autodiff(inputs, |inputs| {
             let [views @ .., weight, bias] = inputs else { unreachable!("both were put in") };
             let targets = targets.autodiff();
             let of_view = |view: &Tensor<2>| {
                 let scores = scores(view, weight, bias);
-                right = right
-                    .zip(accuracy(&scores.clone().inner(), &labels))
-                    .map(|(sum, share)| sum + share / count as f64);
+                right.extend(accuracy(&scores.clone().inner(), &labels));
                 cross_entropy(scores, targets.clone())
             };
             views.iter().map(of_view).reduce(|a, b| a + b).expect("a batch has views")
@@ -104,14 +102,14 @@ impl Objective for Supervised {
         let bias = gradients.pop().expect("of the bias");
         let weight = gradients.pop().expect("of the weight");
         let of_view = |gradient| ViewGradients::of_online(gathered.own(gradient));
+        let mut measures = vec![("variation", variation(&gathered.rows))];
+        if !right.is_empty() {
+            measures.push(("accuracy", right.iter().sum::<f64>() / right.len() as f64));
+        }
         Ok(Evaluation {
             loss,
             terms: vec![("cross_entropy", loss)],
-            measures: right
-                .map(|share| ("accuracy", share))
-                .into_iter()
-                .chain([("variation", variation(&gathered.rows))])
-                .collect(),
+            measures,
             gradients: gradients.into_iter().map(of_view).collect(),
             parameter_gradients: self.classifier.named([weight, bias]).into(),
             ..Evaluation::default()

@@ -1,5 +1,6 @@
 //! Verdicts on real runs of the loop, seconds each, that differ in one thing.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -212,24 +213,25 @@ fn simsiam(stop_gradient: bool, final_norm: bool) -> Vec<Finding> {
     verdicts_of(&settings)
 }
 
+/// The last verdict is a collapse that began at one of these steps, and its reason has these words.
+fn assert_collapsed(verdicts: &[Finding], since: Range<u64>, words: &[&str]) {
+    let last = verdicts.last().expect("an epoch");
+    assert_eq!(last.verdict, Verdict::Collapsed, "{verdicts:#?}");
+    assert!(last.since_step.is_some_and(|step| since.contains(&step)), "{last:#?}");
+    for said in words {
+        assert!(last.reason.contains(said), "{last:#?}");
+    }
+}
+
 #[test]
 fn simsiam_without_stop_gradient_is_collapsed_since_a_step_that_is_named() {
-    let verdicts = simsiam(false, false);
-    let last = verdicts.last().expect("four epochs");
-    assert_eq!(last.verdict, Verdict::Collapsed, "{verdicts:#?}");
-    assert!(last.since_step.is_some_and(|step| (8..32).contains(&step)), "{last:#?}");
-    assert!(last.reason.contains("set `objective.stop_gradient` to true"), "{last:#?}");
+    assert_collapsed(&simsiam(false, false), 8..32, &["set `objective.stop_gradient` to true"]);
 }
 
 #[test]
 fn simsiam_without_stop_gradient_collapses_onto_a_line_where_the_last_norm_forbids_a_point() {
-    let verdicts = simsiam(false, true);
-    let last = verdicts.last().expect("four epochs");
-    assert_eq!(last.verdict, Verdict::Collapsed, "{verdicts:#?}");
-    assert!(last.since_step.is_some_and(|step| (1..32).contains(&step)), "{last:#?}");
-    for said in ["of 64 directions only", "set `objective.stop_gradient` to true"] {
-        assert!(last.reason.contains(said), "{last:#?}");
-    }
+    let words = ["of 64 directions only", "set `objective.stop_gradient` to true"];
+    assert_collapsed(&simsiam(false, true), 1..32, &words);
     assert_all(&simsiam(true, true), Verdict::Healthy);
 }
 

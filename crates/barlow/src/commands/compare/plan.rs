@@ -13,7 +13,7 @@ use barlow_train::run::objective;
 use barlow_train::settings::Settings;
 use burn::tensor::Device;
 
-use super::problems::Problems;
+use super::problems::{Problems, quoted};
 use crate::arguments::CompareArguments;
 use crate::commands::pretrain::{Earlier, refuse_changes};
 use crate::exit::Usage;
@@ -329,19 +329,14 @@ fn refuse_options(study: &Study, arguments: &CompareArguments) -> anyhow::Result
 /// Positions of the arms of these names; of all arms where none is named.
 fn chosen(study: &Study, only: &[String]) -> anyhow::Result<Vec<usize>> {
     let names: Vec<&str> = study.arms.iter().map(|arm| arm.name.as_str()).collect();
-    let quoted = |names: &[&str]| {
-        let names: Vec<String> =
-            names.iter().map(|name| format!("`{}`", name.escape_debug())).collect();
-        names.join(", ")
-    };
     let unknown: Vec<&str> =
         only.iter().map(String::as_str).filter(|name| !names.contains(name)).collect();
     if !unknown.is_empty() {
         let noun = if unknown.len() == 1 { "arm is" } else { "arms are" };
         let problem = Usage::new(format!(
             "no such {noun} in the study: {}; expected some of {}",
-            quoted(&unknown),
-            quoted(&names)
+            quoted(unknown.iter().copied()),
+            quoted(names.iter().copied())
         ));
         let meant = unknown.iter().filter_map(|name| {
             let meant = nearest(name, names.iter().copied())?;

@@ -97,6 +97,12 @@ impl Problems {
     }
 }
 
+/// Names in quotes, one after another.
+pub(super) fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let quoted = names.into_iter().map(|name| format!("`{}`", name.escape_debug()));
+    quoted.collect::<Vec<_>>().join(", ")
+}
+
 impl Line {
     /// The problem, with its arms where not all of so many have it.
     fn in_words(&self, of: usize) -> String {
@@ -104,11 +110,10 @@ impl Line {
         if arms.is_empty() || arms.len() == of {
             return format!("{text}{hint}");
         }
-        let named: Vec<String> =
-            arms.iter().take(MOST_NAMED).map(|arm| format!("`{}`", arm.escape_debug())).collect();
-        let more = arms.len() - named.len();
+        let named = quoted(arms.iter().take(MOST_NAMED).map(String::as_str));
+        let more = arms.len().saturating_sub(MOST_NAMED);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let noun = if arms.len() == 1 { "arm" } else { "arms" };
-        format!("{text} ({noun} {}{more}){hint}", named.join(", "))
+        format!("{text} ({noun} {named}{more}){hint}")
     }
 }
