@@ -130,17 +130,17 @@ impl Plan {
         notes.sort();
         notes.dedup();
         let others = names_in(&self.out.join("runs"));
-        let others: Vec<String> = others
+        let others: Vec<&str> = others
             .iter()
+            .map(String::as_str)
             .filter(|name| self.study.arm(name).is_none())
-            .map(|name| format!("`{}`", name.escape_debug()))
             .collect();
         if !others.is_empty() {
             notes.push(format!(
                 "`{}` also holds runs of arms that the study does not have, and its tables leave \
                  out: {}",
                 self.out.display(),
-                others.join(", ")
+                quoted(others)
             ));
         }
         notes
